@@ -1,0 +1,217 @@
+"""What the clients saw: every operation, when it was called, when it returned, how.
+
+A history is the only evidence that a check may use. It holds what clients sent and
+what they were told, never what a server should have done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Outcome = Literal["ok", "fail", "unknown"]
+
+# Operations that change nothing: when one raises, it failed, and nothing is in doubt.
+READS = frozenset({"count", "get", "list", "poll", "read", "search"})
+
+# A server can answer with an error and yet have done the work, so these stay unknown.
+# PostgreSQL: connection exceptions (class 08), completion unknown, ended during commit.
+_DOUBTFUL_SQLSTATES = ("08", "40003", "57P01", "57P02")
+# Kafka: unknown server error, request timed out, network exception, too few replicas
+# after the append, duplicate sequence number (appended by an earlier attempt).
+_DOUBTFUL_BROKER_ERRORS = frozenset({-1, 7, 13, 20, 46})
+
+
+@dataclass
+class Op:
+    """One operation of one client.
+
+    op_id    1, 2, ... in order of call; 0 lets `History.add` choose the next
+    client   who called: "shopkeeper"
+    op       what: "read", "write", "produce", "process", "rebuild", ... in lower case
+    key      on what: "store:7"
+    value    what was written or read; must be JSON-able
+    version  the version written or seen
+    node     the server that answered: "primary", "replica1", "redis", "kafka"
+    t_call   seconds from the history's beginning to the call
+    t_ret    the same for the return; None while no answer has come
+    outcome  "ok"       the client was told that it was done
+             "fail"     it was certainly not done
+             "unknown"  it may or may not have been done
+    token    evidence carried with the operation: an LSN, an offset, a lease token
+    error    the exception's name and first line, if one was raised
+    inner    done by the system in answer to a client (a rebuild, a retry, a fallback)
+    extra    anything else that is JSON-able: partition, offset, attempt, age
+    """
+
+    op_id: int
+    client: str
+    op: str
+    key: str | None = None
+    value: Any = None
+    version: int | None = None
+    node: str | None = None
+    t_call: float = 0.0
+    t_ret: float | None = None
+    outcome: Outcome = "unknown"
+    token: str | None = None
+    error: str | None = None
+    inner: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def outcome_of(op: str, error: BaseException) -> Outcome:
+    """The outcome of an `op` that raised `error`: "fail" or "unknown".
+
+    It failed when it only reads, or when the server itself refused it: a psycopg error
+    with an SQLSTATE, a Redis error reply, a Kafka broker's error code. Any other error,
+    and the few replies that do not settle the matter, leave a write unknown.
+    """
+    if op in READS:
+        return "fail"
+    if sqlstate := getattr(error, "sqlstate", None):
+        return "unknown" if sqlstate.startswith(_DOUBTFUL_SQLSTATES) else "fail"
+    # By name, so that a lab without Redis or Kafka need not import their clients.
+    families = {(c.__module__.split(".")[0], c.__name__) for c in type(error).__mro__}
+    if ("redis", "ResponseError") in families:
+        return "fail"
+    if ("kafka", "BrokerResponseError") in families:
+        doubtful = getattr(error, "errno", -1) in _DOUBTFUL_BROKER_ERRORS
+        return "unknown" if doubtful else "fail"
+    return "unknown"
+
+
+class History:
+    """The operations of all clients of one run. Safe to use from many threads."""
+
+    def __init__(self, lab: str = "", run: str = "") -> None:
+        self.lab = lab
+        self.run = run
+        self._ops: list[Op] = []
+        self._ids: Iterator[int] = itertools.count(1)
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+
+    @contextmanager
+    def call(
+        self,
+        client: str,
+        op: str,
+        key: str | None = None,
+        value: Any = None,
+        *,
+        version: int | None = None,
+        node: str | None = None,
+        token: str | None = None,
+        inner: bool = False,
+        **extra: Any,
+    ) -> Iterator[Op]:
+        """Record one operation around the block that carries it out; yields its `Op`.
+
+        The block may fill in `value`, `version`, `node`, `token` and `extra`. The
+        operation is ok when the block ends. When the block raises, `outcome_of`
+        decides, and the exception propagates.
+        """
+        with self._lock:  # one lock for both, so that op_id is the order of t_call
+            record = Op(next(self._ids), client, op, key, value, version, node)
+            record.token, record.inner, record.extra = token, inner, extra
+            record.t_call = time.monotonic() - self._began
+            self._ops.append(record)
+        try:
+            yield record
+        except BaseException as error:
+            record.t_ret = time.monotonic() - self._began
+            lines = str(error).splitlines() or [""]
+            record.error = f"{type(error).__name__}: {lines[0]}".rstrip(": ")
+            record.outcome = outcome_of(op, error)
+            raise
+        record.t_ret = time.monotonic() - self._began
+        record.outcome = "ok"
+
+    def add(self, op: Op) -> Op:
+        """Add an operation written by hand; an op_id of 0 becomes the next free one.
+
+        Raises ValueError when the op_id is taken.
+        """
+        with self._lock:
+            taken = {other.op_id for other in self._ops}
+            if not op.op_id:
+                op.op_id = next(i for i in self._ids if i not in taken)
+            elif op.op_id in taken:
+                raise ValueError(f"operation {op.op_id} is in the history already")
+            else:
+                self._ids = itertools.count(max(taken | {op.op_id}) + 1)
+            self._ops.append(op)
+        return op
+
+    def ops(
+        self,
+        op: str | None = None,
+        *,
+        client: str | None = None,
+        key: str | None = None,
+        outcome: Outcome | None = None,
+        inner: bool | None = None,
+    ) -> list[Op]:
+        """The operations that match every argument given, in order of t_call."""
+        wanted = {"op": op, "client": client, "key": key}
+        wanted |= {"outcome": outcome, "inner": inner}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        with self._lock:
+            found = [
+                o
+                for o in self._ops
+                if all(getattr(o, name) == value for name, value in wanted.items())
+            ]
+        return sorted(found, key=lambda o: (o.t_call, o.op_id))
+
+    def schedule(self) -> list[tuple[str, str, str | None, Any]]:
+        """What the clients set out to do: (client, op, key, value), client by client.
+
+        Inner operations are left out, and so is what a read returned (None), so two
+        runs of one schedule give equal lists, whatever the servers did.
+        """
+        steps = [
+            (o.client, o.op, o.key, None if o.op in READS else o.value)
+            for o in self.ops(inner=False)
+        ]
+        return sorted(steps, key=lambda step: step[0])
+
+    def save(self, path: str | Path) -> None:
+        """Write JSON lines, one operation each: {"lab": ..., "run": ..., "op_id": ...}.
+
+        Raises TypeError when a value or an extra is not JSON-able.
+        """
+        head = {"lab": self.lab, "run": self.run}
+        lines = [json.dumps(head | asdict(op)) for op in self] or [json.dumps(head)]
+        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> History:
+        """Read what `save` wrote. Raises ValueError for a line that is no operation."""
+        history = cls()
+        text = Path(path).read_text(encoding="utf-8")
+        for number, line in enumerate(text.splitlines(), start=1):
+            try:
+                row = json.loads(line)
+                history.lab, history.run = row.pop("lab"), row.pop("run")
+                if row:  # an empty history is saved as its lab and run alone
+                    history._ops.append(Op(**row))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ValueError(f"{path}, line {number}: not an operation") from error
+        last = max((op.op_id for op in history._ops), default=0)
+        history._ids = itertools.count(last + 1)
+        return history
+
+    def __len__(self) -> int:
+        return len(self._ops)
+
+    def __iter__(self) -> Iterator[Op]:
+        return iter(self.ops())
