@@ -1,0 +1,62 @@
+# The book's commands. `make` alone lists them; the first of them sets everything up.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help ready incident test notebooks book store bench soak lint lock clean
+
+# the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
+PYTHON ?= python3
+PY := .venv/bin/python
+LAB ?= replica_lag
+ROUNDS ?= 10
+# values reach the tools by the environment, so no name is ever read by the shell
+export LAB ROUNDS PYTHON
+
+help:
+	@echo "The Bottleneck Always Moves"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "Another lab: make incident LAB=read_your_writes"
+
+# The stamp is written last, so an interrupted set-up is taken up where it stopped.
+.venv/.ready: requirements.txt tools/setup.py
+	@"$$PYTHON" tools/setup.py
+
+ready: .venv/.ready
+	@cd labs && "../$(PY)" -m labkit.prepare
+
+incident: ready ## run one lab on real servers, here in the terminal (LAB=replica_lag)
+	@$(PY) tools/incident.py
+
+test: ready ## prove everything: the library, the book, and every lab run again
+	$(PY) -m pytest
+
+notebooks: ready ## open the labs in JupyterLab
+	$(PY) -m jupyterlab labs
+
+book: ready ## build the site into _build/html
+	$(PY) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going
+
+store: ready ## run the labs again and store what came out (LABS="a b" for some)
+	$(PY) tools/store.py $(LABS)
+
+bench: ready ## measure how fast servers and labs start, beside the plain ways
+	$(PY) tools/bench.py
+
+soak: ready ## run every lab ROUNDS times while the other core is busy
+	$(PY) tools/soak.py
+
+lint: ready ## check style and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+lock: ## make requirements.txt from requirements.in (needs uv)
+	@command -v uv > /dev/null || { echo "make lock needs uv: pipx install uv" >&2; exit 2; }
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
+		--output-file requirements.txt requirements.in
+
+clean: ## remove what was built (the environment too; the cache folder stays)
+	rm -rf .venv _build .pytest_cache .ruff_cache .mypy_cache
