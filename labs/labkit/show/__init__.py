@@ -1,0 +1,25 @@
+"""What a reader sees: tables, verdict cards, panels and figures.
+
+Every form is self-contained and made from data alone: same data, same bytes.
+"""
+
+from .cards import grade, run, verdict
+from .explore import explore
+from .figures import axes, setup
+from .live import live
+from .notebook import install
+from .shown import Shown
+from .tables import table
+
+__all__ = [
+    "Shown",
+    "axes",
+    "explore",
+    "grade",
+    "install",
+    "live",
+    "run",
+    "setup",
+    "table",
+    "verdict",
+]

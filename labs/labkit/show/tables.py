@@ -1,0 +1,71 @@
+"""Rows as a table: aligned text, and HTML that scrolls on a narrow screen."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from .shown import Shown, is_number, number, styled, text
+
+
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Shown:
+    """Rows of equal keys as a table; the first row's keys are the columns.
+
+    A key that a later row lacks is shown as "–". No rows give "nothing to show".
+    """
+    rows = list(rows)
+    if not rows:
+        note = f"{caption}: nothing to show" if caption else "nothing to show"
+        return Shown(note, f'<div class="lk">{styled()}<p>{escape(note)}</p></div>')
+    inner = grid(rows, caption)
+    html = f'<div class="lk">{styled("table")}{inner}</div>'
+    return Shown(_as_text(rows, caption), html)
+
+
+def grid(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
+    """The bare HTML table of `rows`, without a style sheet.
+
+    The region takes the keyboard's focus, so that it can be scrolled without a mouse.
+    """
+    columns = list(rows[0])
+    numeric = {c for c in columns if all(_countable(row.get(c)) for row in rows)}
+    head = "".join(_cell("th", c, c in numeric, ' scope="col"') for c in columns)
+    body = "\n".join(_row(row, columns, numeric) for row in rows)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    label = escape(caption or "table of " + ", ".join(columns), quote=True)
+    return (
+        f'<div class="lk-scroll" tabindex="0" role="region" aria-label="{label}">'
+        f'<table class="lk-table">{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _countable(value: Any) -> bool:
+    return value is None or is_number(value)
+
+
+def _row(row: Mapping[str, Any], columns: list[str], numeric: set[str]) -> str:
+    first, *rest = columns
+    cells = _cell("th", row.get(first), first in numeric, ' scope="row"')
+    cells += "".join(_cell("td", row.get(c), c in numeric) for c in rest)
+    return f"<tr>{cells}</tr>"
+
+
+def _cell(tag: str, value: Any, right: bool, more: str = "") -> str:
+    align = ' class="lk-n"' if right else ""
+    return f"<{tag}{more}{align}>{text(value)}</{tag}>"
+
+
+def _as_text(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
+    columns = list(rows[0])
+    lines = [columns] + [[number(row.get(c)) for c in columns] for row in rows]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(columns))]
+    right = [all(_countable(row.get(c)) for row in rows) for c in columns]
+    laid = [
+        "  ".join(
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+    laid.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([caption, *laid] if caption else laid)
