@@ -9,9 +9,10 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PY := .venv/bin/python
 LAB ?= replica_lag
+LABS ?=
 ROUNDS ?= 10
 # values reach the tools by the environment, so no name is ever read by the shell
-export LAB ROUNDS PYTHON
+export LAB LABS ROUNDS PYTHON
 
 help:
 	@echo "The Bottleneck Always Moves"
@@ -40,7 +41,7 @@ book: ready ## build the site into _build/html
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going
 
 store: ready ## run the labs again and store what came out (LABS="a b" for some)
-	$(PY) tools/store.py $(LABS)
+	$(PY) tools/store.py
 
 bench: ready ## measure how fast servers and labs start, beside the plain ways
 	$(PY) tools/bench.py
