@@ -6,7 +6,6 @@ what they were told, never what a server should have done.
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -94,8 +93,8 @@ class History:
     def __init__(self, lab: str = "", run: str = "") -> None:
         self.lab = lab
         self.run = run
-        self._ops: list[Op] = []
-        self._ids: Iterator[int] = itertools.count(1)
+        self._ops: dict[int, Op] = {}
+        self._last = 0  # the highest op_id given so far
         self._lock = threading.Lock()
         self._began = time.monotonic()
 
@@ -120,10 +119,10 @@ class History:
         decides, and the exception propagates.
         """
         with self._lock:  # one lock for both, so that op_id is the order of t_call
-            record = Op(next(self._ids), client, op, key, value, version, node)
+            record = Op(self._last + 1, client, op, key, value, version, node)
             record.token, record.inner, record.extra = token, inner, extra
             record.t_call = time.monotonic() - self._began
-            self._ops.append(record)
+            self._keep(record)
         try:
             yield record
         except BaseException as error:
@@ -141,14 +140,10 @@ class History:
         Raises ValueError when the op_id is taken.
         """
         with self._lock:
-            taken = {other.op_id for other in self._ops}
-            if not op.op_id:
-                op.op_id = next(i for i in self._ids if i not in taken)
-            elif op.op_id in taken:
+            op.op_id = op.op_id or self._last + 1
+            if op.op_id in self._ops:
                 raise ValueError(f"operation {op.op_id} is in the history already")
-            else:
-                self._ids = itertools.count(max(taken | {op.op_id}) + 1)
-            self._ops.append(op)
+            self._keep(op)
         return op
 
     def ops(
@@ -167,7 +162,7 @@ class History:
         with self._lock:
             found = [
                 o
-                for o in self._ops
+                for o in self._ops.values()
                 if all(getattr(o, name) == value for name, value in wanted.items())
             ]
         return sorted(found, key=lambda o: (o.t_call, o.op_id))
@@ -203,12 +198,14 @@ class History:
                 row = json.loads(line)
                 history.lab, history.run = row.pop("lab"), row.pop("run")
                 if row:  # an empty history is saved as its lab and run alone
-                    history._ops.append(Op(**row))
+                    history.add(Op(**row))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"{path}, line {number}: not an operation") from error
-        last = max((op.op_id for op in history._ops), default=0)
-        history._ids = itertools.count(last + 1)
         return history
+
+    def _keep(self, op: Op) -> None:
+        self._ops[op.op_id] = op
+        self._last = max(self._last, op.op_id)
 
     def __len__(self) -> int:
         return len(self._ops)
