@@ -1,0 +1,286 @@
+"""The labs as they are stored: what nbval lets through is caught here.
+
+Each rule of tools/conventions.py is tried first on a notebook that breaks it.
+"""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import conventions
+import nbformat
+import pytest
+from conventions import STORED, WRITTEN, code, complaints
+from nbformat import NotebookNode, v4
+
+ROOT = Path(__file__).resolve().parent.parent
+LABS = sorted((ROOT / "labs").glob("*.ipynb"))
+TEMPLATE = ROOT / "tools" / "template.ipynb"
+RUNS = ROOT / "labs" / "runs.json"
+
+each_lab = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> NotebookNode:
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+@each_lab
+def test_a_lab_is_written_by_the_conventions(path: Path) -> None:
+    assert complaints(read(path), WRITTEN) == []
+
+
+@each_lab
+def test_a_lab_is_stored_as_a_whole_run_left_it(path: Path) -> None:
+    assert complaints(read(path), STORED) == []
+
+
+@each_lab
+def test_a_lab_calls_itself_by_the_name_of_its_file(path: Path) -> None:
+    source = "\n".join(cell.source for cell in code(read(path)))
+    assert re.search(r"\bLab\(\s*[\"'](\w+)[\"']", source)[1] == path.stem
+
+
+def test_the_template_follows_the_conventions() -> None:
+    assert complaints(read(TEMPLATE), WRITTEN) == []
+
+
+# --- the runs that the pages quote ---
+
+
+def runs() -> dict:
+    return json.loads(RUNS.read_text())
+
+
+def test_every_lab_has_its_run_and_every_run_its_lab() -> None:
+    assert sorted(runs()) == [path.stem for path in LABS]
+
+
+@each_lab
+def test_every_proof_was_run_four_ways_and_came_out_as_it_must(path: Path) -> None:
+    proofs = runs()[path.stem]["proofs"]
+    assert proofs
+    for name, proof in proofs.items():
+        shown = {run: verdict for run, verdict in proof.items() if run != "counts"}
+        assert shown == conventions.WANTED, name
+
+
+@each_lab
+def test_a_run_tells_what_the_pages_quote(path: Path) -> None:
+    told = runs()[path.stem]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"])
+    assert told["servers"]
+    assert 0 < told["seconds"] <= 60, "a lab takes a minute at most"
+    assert 0 < told["peak_mb"] <= 2000, "a lab takes 2 GB at most"
+    assert len(told["ledger"]) == 1
+    assert set(told["ledger"][0]) == {"endpoint", "promise", "setting", "owner"}
+
+
+# --- each rule catches what it is there for ---
+
+
+def picture(kind: str = "image/svg+xml") -> NotebookNode:
+    return v4.new_output("display_data", {kind: "<svg/>", "text/plain": "<Figure>"})
+
+
+def good() -> NotebookNode:
+    """The template as a run would have left it, with one figure."""
+    notebook = read(TEMPLATE)
+    for cell in code(notebook):
+        shown = [
+            conventions.WANTED[run] for run in conventions.RUNS.findall(cell.source)
+        ]
+        cell.outputs = [v4.new_output("stream", name="stdout", text=" ".join(shown))]
+    figure = by_id(notebook, "panel")
+    figure.outputs = [picture()]
+    figure.metadata.mystnb = {"image": {"alt": "A"}, "figure": {"caption": "B"}}
+    return conventions.store.tidied(notebook)
+
+
+def by_id(notebook: NotebookNode, name: str) -> NotebookNode:
+    return next(cell for cell in notebook.cells if cell.id == name)
+
+
+def widget_state(nb: NotebookNode) -> None:
+    nb.metadata.widgets = {"state": {}}
+
+
+def widget_view(nb: NotebookNode) -> None:
+    by_id(nb, "panel").outputs[0].data[conventions.store.WIDGET] = {"model_id": "1"}
+
+
+def no_alt(nb: NotebookNode) -> None:
+    by_id(nb, "panel").metadata.mystnb.image.alt = ""
+
+
+def no_caption(nb: NotebookNode) -> None:
+    del by_id(nb, "panel").metadata.mystnb["figure"]
+
+
+def png(nb: NotebookNode) -> None:
+    by_id(nb, "panel").outputs = [picture("image/png")]
+
+
+def never_run(nb: NotebookNode) -> None:
+    by_id(nb, "incident").execution_count = None
+
+
+def out_of_order(nb: NotebookNode) -> None:
+    by_id(nb, "incident").execution_count = 99
+
+
+def error(nb: NotebookNode) -> None:
+    by_id(nb, "control").outputs.append(
+        v4.new_output("error", ename="E", evalue="e", traceback=[])
+    )
+
+
+def no_error_where_one_is_promised(nb: NotebookNode) -> None:
+    by_id(nb, "control").metadata.tags = ["raises-exception"]
+
+
+def other_verdict(nb: NotebookNode) -> None:
+    by_id(nb, "incident").outputs[0].text = "holds"
+
+
+def timestamps(nb: NotebookNode) -> None:
+    by_id(nb, "control").metadata.execution = {"iopub.status.busy": "2026-01-01"}
+
+
+def split_stream(nb: NotebookNode) -> None:
+    outputs = by_id(nb, "control").outputs
+    outputs.append(copy.deepcopy(outputs[0]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (widget_state, "widget state is stored"),
+        (widget_view, "stores a widget"),
+        (no_alt, "no alt text"),
+        (no_caption, "no caption"),
+        (png, "is not SVG"),
+        (never_run, "not run once each"),
+        (out_of_order, "not run once each"),
+        (error, "'control' raised"),
+        (no_error_where_one_is_promised, "should have raised"),
+        (other_verdict, "does not show that incident is violated"),
+        (timestamps, "changes by itself"),
+        (split_stream, "changes by itself"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_spoilt_run_is_found(spoil, complaint: str) -> None:
+    notebook = good()
+    assert complaints(notebook, STORED) == []
+    spoil(notebook)
+    assert any(complaint in text for text in complaints(notebook, STORED))
+
+
+def long_cell(nb: NotebookNode) -> None:
+    by_id(nb, "setup").source += "\nx = 1" * 15
+
+
+def long_line(nb: NotebookNode) -> None:
+    by_id(nb, "setup").source += "\nx = '" + "y" * 75 + "'"
+
+
+def only_a_heading(nb: NotebookNode) -> None:
+    nb.cells[nb.cells.index(by_id(nb, "incident")) - 1].source = "## Break it"
+
+
+def no_introduction(nb: NotebookNode) -> None:
+    del nb.cells[nb.cells.index(by_id(nb, "incident")) - 1]
+
+
+def random_id(nb: NotebookNode) -> None:
+    by_id(nb, "incident").id = "8f9fb3ce-1c55-4f2a-9a37-3e0f5f1d2c55"
+
+
+def skipped(nb: NotebookNode) -> None:
+    by_id(nb, "setup").metadata.tags = ["nbval-skip"]
+
+
+def half_tagged(nb: NotebookNode) -> None:
+    by_id(nb, "setup").metadata.tags = ["nbval-ignore-output"]
+
+
+def uncompared_verdict(nb: NotebookNode) -> None:
+    by_id(nb, "incident").metadata.tags = ["nbval-ignore-output", "timing"]
+
+
+def no_way_back(nb: NotebookNode) -> None:
+    nb.cells.remove(by_id(nb, "unguarded"))
+
+
+def guarded_first(nb: NotebookNode) -> None:
+    one, other = by_id(nb, "incident"), by_id(nb, "guarded")
+    one.source, other.source = other.source, one.source
+
+
+def few_sections(nb: NotebookNode) -> None:
+    for cell in nb.cells:
+        cell.source = cell.source.replace("\n## ", "\n### ")
+        cell.source = re.sub(r"^## ", "### ", cell.source)
+
+
+def two_panels(nb: NotebookNode) -> None:
+    by_id(nb, "panel").source += "\nshow.explore(rows)"
+
+
+def no_ledger(nb: NotebookNode) -> None:
+    by_id(nb, "ledger").source = "lab.measure(a=1)"
+
+
+def open_solution(nb: NotebookNode) -> None:
+    by_id(nb, "solution-1").metadata.tags = ["solution"]
+
+
+def unproved_solution(nb: NotebookNode) -> None:
+    by_id(nb, "solution-1").source = "answer = 3"
+
+
+def one_exercise(nb: NotebookNode) -> None:
+    nb.cells.remove(by_id(nb, "exercise-2"))
+
+
+def no_hints(nb: NotebookNode) -> None:
+    for cell in nb.cells:
+        cell.source = re.sub("hint", "help", cell.source, flags=re.IGNORECASE)
+
+
+def role(nb: NotebookNode) -> None:
+    nb.cells[0].source += "\n\nSee {doc}`read_replicas`."
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (long_cell, "more than 15"),
+        (long_line, "has a line over 75"),
+        (only_a_heading, "'incident' is not introduced"),
+        (no_introduction, "'incident' is not introduced"),
+        (random_id, "says nothing"),
+        (skipped, "skipped by nbval"),
+        (half_tagged, "has one of the tags"),
+        (uncompared_verdict, "nobody compares"),
+        (no_way_back, "'take the guardrail away' is missing"),
+        (guarded_first, "'guard it' comes before 'break it'"),
+        (few_sections, "too few"),
+        (two_panels, "2 cells make a panel"),
+        (no_ledger, "0 cells make a ledger line"),
+        (open_solution, "is not folded"),
+        (unproved_solution, "does not assert"),
+        (one_exercise, "1 exercises"),
+        (no_hints, "no hint"),
+        (role, "raw text"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_spoilt_lab_is_found(spoil, complaint: str) -> None:
+    notebook = good()
+    spoil(notebook)
+    assert any(complaint in text for text in complaints(notebook, WRITTEN))

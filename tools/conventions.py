@@ -1,0 +1,250 @@
+"""What a lab must look like, beyond what nbval compares.
+
+    python tools/conventions.py [lab ...]
+
+nbval passes a cell that was never run, ignores pictures other than SVG, and knows
+nothing of a lab's shape. Each rule here is a function from a notebook to complaints;
+`written` holds those on what an author writes, `stored` those on what a run left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Callable, Iterator
+
+import nbformat
+import store
+from nbformat import NotebookNode
+
+MOST_LINES = 15  # of a code cell
+LONGEST_LINE = 75  # characters: the site's text column cuts what is longer
+SECTIONS = 8  # at the least, so that the page's own contents say where the reader is
+EXERCISES = 2
+
+Rule = Callable[[NotebookNode], Iterator[str]]
+
+# The steps of a lab in the order in which a reader meets them, each by its call.
+STEPS = {
+    "set up": r"\bLab\(",
+    "start the servers": r"\blab\.start\(",
+    "healthy": r"\.control\(\)",
+    "break it": r"\.incident\(\)",
+    "guard it": r"\.guarded\(\)",
+    "take the guardrail away": r"\.unguarded\(\)",
+    "turn the knob": r"\bexplore\(",
+    "the ledger line": r"\blab\.ledger\(",
+    "exercises": r"\blab\.exercise\(",
+    "stop the servers": r"\blab\.close\(\)",
+}
+RUNS = re.compile(r"\.(control|incident|guarded|unguarded)\(\)")
+WANTED = {
+    "control": "holds",
+    "incident": "violated",
+    "guarded": "holds",
+    "unguarded": "violated",
+}
+PICTURES = {"image/svg+xml", "image/png", "image/jpeg"}
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def prose(notebook: NotebookNode) -> str:
+    return "\n\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+
+
+# --- what an author writes ---
+
+
+def cells_are_short(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        lines = cell.source.splitlines()
+        if len(lines) > MOST_LINES:
+            yield f"cell '{cell.id}' has {len(lines)} lines, more than {MOST_LINES}"
+        for line in lines:
+            if len(line) > LONGEST_LINE:
+                yield f"cell '{cell.id}' has a line over {LONGEST_LINE}: {line[:40]}..."
+
+
+def cells_are_introduced(notebook: NotebookNode) -> Iterator[str]:
+    before = None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            if not cell.source.strip():
+                yield f"cell '{cell.id}' is empty"
+            text = before.source if before and before.cell_type == "markdown" else ""
+            sentences = [line for line in text.splitlines() if line.strip()]
+            if not sentences or sentences[-1].startswith("#"):
+                yield f"cell '{cell.id}' is not introduced by a sentence"
+        before = cell
+
+
+def cells_have_readable_ids(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        if re.fullmatch(r"[0-9a-f]{8}(-.*)?", cell.id) or re.fullmatch(r"\W*", cell.id):
+            yield f"cell id '{cell.id}' says nothing: give it a readable one"
+
+
+def no_cell_escapes_comparison(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        if "nbval-skip" in tags(cell):
+            yield f"cell '{cell.id}' is skipped by nbval"
+        if ("nbval-ignore-output" in tags(cell)) != ("timing" in tags(cell)):
+            yield f"cell '{cell.id}' has one of the tags nbval-ignore-output and timing"
+        if "timing" in tags(cell) and RUNS.search(cell.source):
+            yield f"cell '{cell.id}' gives a verdict that nobody compares"
+
+
+def steps_come_in_order(notebook: NotebookNode) -> Iterator[str]:
+    source = "\n".join(cell.source for cell in code(notebook))
+    places = {}
+    for step, call in STEPS.items():
+        if found := re.search(call, source):
+            places[step] = found.start()
+        else:
+            yield f"the step '{step}' is missing: no {call}"
+    order = list(places)
+    for early, late in itertools.pairwise(order):
+        if places[early] > places[late]:
+            yield f"the step '{late}' comes before '{early}'"
+
+
+def sections_guide_the_reader(notebook: NotebookNode) -> Iterator[str]:
+    lines = prose(notebook).splitlines()
+    if sum(line.startswith("# ") for line in lines) != 1 or not lines[0].startswith(
+        "# "
+    ):
+        yield "the notebook does not begin with its one title"
+    if (found := sum(line.startswith("## ") for line in lines)) < SECTIONS:
+        yield f"{found} sections are too few to find one's way: at least {SECTIONS}"
+
+
+def one_panel_and_one_ledger_line(notebook: NotebookNode) -> Iterator[str]:
+    source = "\n".join(cell.source for cell in code(notebook))
+    for name, call in (("panel", r"\bexplore\("), ("ledger line", r"\blab\.ledger\(")):
+        if (found := len(re.findall(call, source))) != 1:
+            yield f"{found} cells make a {name} instead of one"
+
+
+def exercises_can_be_solved(notebook: NotebookNode) -> Iterator[str]:
+    solved = [cell for cell in code(notebook) if "solution" in tags(cell)]
+    asked = [
+        c for c in code(notebook) if "lab.exercise(" in c.source and c not in solved
+    ]
+    if not len(asked) == len(solved) == EXERCISES:
+        yield f"{len(asked)} exercises, {len(solved)} solutions: {EXERCISES} are wanted"
+    for cell in solved:
+        if "hide-cell" not in tags(cell):
+            yield f"the solution '{cell.id}' is not folded"
+        if not re.search(r"assert .*\.correct", cell.source):
+            yield f"the solution '{cell.id}' does not assert that it is correct"
+    if len(re.findall(r"\bhint\b", prose(notebook), re.IGNORECASE)) < EXERCISES:
+        yield "an exercise has no hint"
+
+
+def links_are_plain(notebook: NotebookNode) -> Iterator[str]:
+    for found in re.findall(
+        r"\{[a-z:]+\}`[^`]*`|^:::.*|^\([\w-]+\)=$", prose(notebook), re.M
+    ):
+        yield f"{found} shows as raw text in JupyterLab"
+
+
+# --- what a run left ---
+
+
+def every_cell_ran_in_order(notebook: NotebookNode) -> Iterator[str]:
+    counts = [cell.execution_count for cell in code(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"cells were not run once each from the top: {counts}"
+
+
+def only_expected_errors(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        if failed != ("raises-exception" in tags(cell)):
+            yield f"cell '{cell.id}' {'raised' if failed else 'should have raised'}"
+
+
+def no_widget_state(notebook: NotebookNode) -> Iterator[str]:
+    if "widgets" in notebook.metadata:
+        yield "widget state is stored"
+    for cell in code(notebook):
+        for output in cell.outputs:
+            if store.WIDGET in output.get("data", {}):
+                yield f"cell '{cell.id}' stores a widget that no page can show"
+
+
+def figures_speak(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        kinds = {kind for out in cell.outputs for kind in out.get("data", {})}
+        if kinds & PICTURES:
+            told = cell.metadata.get("mystnb", {})
+            if not told.get("image", {}).get("alt"):
+                yield f"the figure of '{cell.id}' has no alt text"
+            if not told.get("figure", {}).get("caption"):
+                yield f"the figure of '{cell.id}' has no caption"
+            if kinds & PICTURES != {"image/svg+xml"}:
+                yield f"the figure of '{cell.id}' is not SVG, so nbval ignores it"
+
+
+def verdicts_are_shown(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        text = " ".join(
+            out.get("text", "") + str(out.get("data", {}).get("text/plain", ""))
+            for out in cell.outputs
+        ).lower()
+        for run in RUNS.findall(cell.source):
+            if WANTED[run] not in text:
+                yield f"cell '{cell.id}' does not show that {run} is {WANTED[run]}"
+
+
+def stored_as_the_tool_stores(notebook: NotebookNode) -> Iterator[str]:
+    again = store.tidied(nbformat.from_dict(notebook))
+    if nbformat.writes(again) != nbformat.writes(notebook):
+        yield "something in the file changes by itself: run make store"
+
+
+WRITTEN: list[Rule] = [
+    cells_are_short,
+    cells_are_introduced,
+    cells_have_readable_ids,
+    no_cell_escapes_comparison,
+    steps_come_in_order,
+    sections_guide_the_reader,
+    one_panel_and_one_ledger_line,
+    exercises_can_be_solved,
+    links_are_plain,
+]
+STORED: list[Rule] = [
+    every_cell_ran_in_order,
+    only_expected_errors,
+    no_widget_state,
+    figures_speak,
+    verdicts_are_shown,
+    stored_as_the_tool_stores,
+]
+
+
+def complaints(notebook: NotebookNode, rules: list[Rule]) -> list[str]:
+    """What these rules say against the notebook; nothing when all is well."""
+    return [text for rule in rules for text in rule(notebook)]
+
+
+def main(names: list[str]) -> int:
+    found = 0
+    for path in store.labs(names):
+        for text in complaints(nbformat.read(path, 4), WRITTEN + STORED):
+            found += 1
+            print(f"{path.stem}: {text}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
