@@ -1,0 +1,247 @@
+"""The repository as a whole: what it must not hold, and what must agree."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+LABS = sorted((ROOT / "labs").glob("*.ipynb"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+
+def files() -> list[Path]:
+    """The files that belong to the repository, whether committed yet or not."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout: no telling which files belong to it")
+    paths = {ROOT / name for name in listed.stdout.split("\0") if name}
+    return sorted(path for path in paths if path.is_file())
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Name and text of every text file."""
+    for path in files():
+        data = path.read_bytes()
+        if b"\0" not in data[:8000]:
+            yield path.relative_to(ROOT).as_posix(), data.decode("utf-8")
+
+
+def mentions(pattern: str, allowed: set[str] = frozenset()) -> list[str]:
+    return [
+        f"{name}: {found[0]}"
+        for name, text in texts()
+        if name not in allowed
+        for found in re.finditer(pattern, text)
+    ]
+
+
+def test_no_registry_is_named() -> None:
+    hosts = [
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("maven", "org"),
+        ("maven.apache", "org"),
+        ("sonatype", "com"),
+        ("npmjs", "org"),
+        ("proxy.golang", "org"),
+        ("anaconda", "org"),
+    ]
+    names = "|".join(rf"\b{re.escape(host)}\.{top}\b" for host, top in hosts)
+    assert mentions(names) == []
+
+
+def test_no_path_of_one_machine_is_named() -> None:
+    assert mentions(r"(?<![\w.~}-])/(?:work|root|home/\w+|Users/\w+)/[\w.]+") == []
+
+
+def test_nothing_outside_the_repository_is_named() -> None:
+    beside = r"\.\./sha" + "red"
+    assert mentions(beside, allowed={".ci/run"}) == []
+
+
+# --- requirements ---
+
+
+def pinned() -> dict[str, list[Requirement]]:
+    lock: dict[str, list[Requirement]] = {}
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        requirement = Requirement(line)
+        lock.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return lock
+
+
+def wanted() -> list[Requirement]:
+    lines = (ROOT / "requirements.in").read_text().splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def test_every_requirement_is_pinned_to_one_version() -> None:
+    for requirements in pinned().values():
+        for requirement in requirements:
+            assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), requirement
+
+
+def test_the_lock_holds_all_that_is_asked_for() -> None:
+    lock = pinned()
+    for requirement in wanted():
+        locked = lock.get(canonicalize_name(requirement.name), [])
+        assert locked, f"{requirement.name} is not in requirements.txt: make lock"
+        for one in locked:
+            version = str(one.specifier).removeprefix("==")
+            assert requirement.specifier.contains(version, prereleases=True), one
+
+
+# --- the table of contents ---
+
+
+def toc_entries(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("file", "root"):
+                yield str(value).removesuffix(".md").removesuffix(".ipynb")
+            else:
+                yield from toc_entries(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from toc_entries(value)
+
+
+def test_the_contents_list_every_chapter_and_lab_once() -> None:
+    listed = list(toc_entries(yaml.safe_load((ROOT / "_toc.yml").read_text())))
+    pages = sorted((ROOT / "book").glob("*.md")) + LABS
+    there = [path.relative_to(ROOT).with_suffix("").as_posix() for path in pages]
+    assert sorted(listed) == sorted(there)
+
+
+# --- spelling ---
+
+AMERICAN = re.compile(
+    r"\b(?:behaviors?|colou?rized|colors?|colored|favou?rable|favor(?:s|ed|ite)?|"
+    r"honor(?:s|ed|ing)?|neighbor(?:s|ing)?|flavors?|center(?:s|ed)?|fibers?|"
+    r"meter stick|labeled|labeling|canceled|canceling|modeled|modeling|traveled|"
+    r"signaled|fulfill|skillful|gray|defense|offense|artifacts?|catalogs?|"
+    r"(?:organ|recogn|real|optim|summar|minim|maxim|util|emphas|general|special|"
+    r"synchron|initial|normal|categor|author|apolog|prior|visual|stabil|memor)"
+    r"i(?:ze[sd]?|zing|zations?)|analyze[sd]?|analyzing)\b"
+)
+
+
+def words(markdown: str) -> str:
+    """The prose of a page: no code, no markup, no addresses."""
+    text = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", markdown, flags=re.S | re.M)
+    text = re.sub(r"(`+)(?!`).+?\1", "", text, flags=re.S)
+    text = re.sub(r"<style.*?</style>|<script.*?</script>", "", text, flags=re.S)
+    text = re.sub(r"<[^>]+>", "", text)
+    text = re.sub(r"\]\([^)]*\)|https?://\S+", "]", text)
+    # a title or a sentence of somebody else keeps its own spelling
+    text = re.sub(r"^>.*$|\"[^\"\n]*\"|“[^”]*”|\[[^\]]*\]", "", text, flags=re.M)
+    return re.sub(r"\*[^*\n]+\*", "", text)
+
+
+def prose() -> Iterator[tuple[str, str]]:
+    for path in [ROOT / page for page in PAGES] + sorted(ROOT.glob("book/**/*.md")):
+        yield path.relative_to(ROOT).as_posix(), path.read_text()
+    for path in LABS:
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == "markdown":
+                yield f"labs/{path.name}, cell '{cell.id}'", cell.source
+
+
+def test_the_prose_is_in_british_spelling() -> None:
+    found = [
+        f"{name}: {w}" for name, text in prose() for w in AMERICAN.findall(words(text))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("word", ["behavior", "organized", "labeled", "analyzing"])
+def test_an_american_spelling_is_found(word: str) -> None:
+    assert AMERICAN.findall(words(f"The {word} of `color` is odd.")) == [word]
+
+
+# --- pages of the repository itself ---
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_points_at_files_that_are_there(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", (ROOT / page).read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## (\d[\d.]*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest
+    assert cited["version"] == newest[1]
+
+
+def test_the_repository_has_one_address() -> None:
+    home = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["repository-code"] == home
+    owner = home.removeprefix("https://github.com/")
+    assert f"mybinder.org/v2/gh/{owner}/" in (ROOT / "README.md").read_text()
+
+
+# --- automation ---
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z]+):", makefile, re.M))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_parses_and_runs_what_there_is(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow[True], "YAML reads the key `on` as true"
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            if "uses" in step:
+                assert re.search(r"@v\d+", step["uses"]), step
+            for target in re.findall(r"\bmake ([a-z]+)", step.get("run", "")):
+                assert target in make_targets(), target
+
+
+def test_there_are_workflows() -> None:
+    assert {path.stem for path in WORKFLOWS} == {"test", "site", "weekly"}
+
+
+def test_a_bare_make_lists_every_command() -> None:
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
+    commands = {"incident", "test", "notebooks", "book", "store", "bench", "soak"}
+    assert commands | {"lint", "lock", "clean"} == set(
+        re.findall(r"^  make (\w+)", shown, re.M)
+    )
+
+
+def test_files_that_are_run_may_be_run() -> None:
+    for name in (".ci/run", ".binder/postBuild"):
+        assert (ROOT / name).stat().st_mode & 0o111, name
+
+
+def test_binder_installs_the_same_lock() -> None:
+    lines = (ROOT / ".binder" / "requirements.txt").read_text().splitlines()
+    assert "-r ../requirements.txt" in lines
+
+
+def test_no_notebook_outside_labs_is_stored_with_outputs() -> None:
+    for path in files():
+        if path.suffix == ".ipynb" and path.parent != ROOT / "labs":
+            cells = json.loads(path.read_text())["cells"]
+            assert not any(cell.get("outputs") for cell in cells), path

@@ -1,0 +1,105 @@
+"""The commands behind `make`."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+import store
+from nbformat import v4
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def setup() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("setup", ROOT / "tools" / "setup.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes a lab of these cells in a folder of its own."""
+    monkeypatch.setattr(store, "LABS", tmp_path)
+    monkeypatch.setattr(store, "RUNS", tmp_path / "runs.json")
+
+    def make(*sources: str) -> Path:
+        cells = [v4.new_code_cell(s, id=f"cell-{n}") for n, s in enumerate(sources)]
+        path = tmp_path / "trial.ipynb"
+        nbformat.write(v4.new_notebook(cells=cells), path)
+        return path
+
+    return make
+
+
+def test_an_old_python_is_told_what_to_do(setup, monkeypatch) -> None:
+    monkeypatch.setattr(setup.sys, "version_info", (3, 9, 2))
+    with pytest.raises(SystemExit, match=r"3\.9 is too old.*make PYTHON="):
+        setup.check_python()
+
+
+def test_a_python_without_venv_is_told_what_to_install(setup, monkeypatch) -> None:
+    monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"apt install python3\.\d+-venv"):
+        setup.check_python()
+
+
+def test_a_half_made_environment_is_made_anew(setup, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(setup, "VENV", tmp_path / "a b" / ".venv")
+    broken = tmp_path / "a b" / ".venv" / "bin" / "python"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    python = setup.make_venv()
+    assert subprocess.run([python, "-c", "import pip"]).returncode == 0
+
+
+def test_storing_twice_gives_the_same_bytes(lab) -> None:
+    report = "{'date': '2026-01-01'}"
+    path = lab(
+        "print('a', flush=True); print('b')",
+        "import json, os, pathlib\n"
+        f"pathlib.Path(os.environ['LABS_REPORT']).write_text(json.dumps({report}))",
+    )
+    assert store.main(["trial"]) == 0
+    first = path.read_bytes()
+    assert store.main(["trial"]) == 0
+    assert path.read_bytes() == first
+    assert json.loads(first)["cells"][0]["outputs"][0]["text"] == ["a\n", "b\n"]
+    assert json.loads(store.RUNS.read_text()) == {"trial": {"date": "2026-01-01"}}
+
+
+def test_a_lab_that_fails_is_left_as_it_was(lab, capsys) -> None:
+    path = lab("print('fine')", "assert 1 == 2, 'no such luck'")
+    before = path.read_bytes()
+    assert store.main(["trial"]) == 1
+    assert path.read_bytes() == before
+    assert "cell 'cell-1' failed" in (said := capsys.readouterr().out)
+    assert "no such luck" in said
+    assert not store.RUNS.exists()
+
+
+def incident(name: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, ROOT / "tools" / "incident.py"],
+        env={**os.environ, "LAB": name},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("name", ["nope", "a b; ls", ""])
+def test_an_unknown_lab_is_one_clear_error(name: str) -> None:
+    done = incident(name)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"No lab named '{name}'. There are: ")
+    assert done.stderr.count("\n") == 1
