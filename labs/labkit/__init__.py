@@ -1,0 +1,42 @@
+"""labkit: start real servers, break them, and prove what clients saw.
+
+    from labkit import Lab, Postgres, checks, faults
+
+Everything that a lab needs is importable from here; a lab's own cells hold the lesson.
+"""
+
+from . import checks, exercises, faults, shop, show
+from .checks import Verdict
+from .faults import Fault
+from .history import History, Op
+from .lab import Lab
+from .proof import Proof, ProofFailed, Run
+from .runtimes import RuntimeUnavailable, StartFailed
+from .servers.kafka import Kafka
+from .servers.postgres import Postgres
+from .servers.redis import Redis
+from .wait import TimedOut, service_time, wait_until
+
+__all__ = [
+    "Fault",
+    "History",
+    "Kafka",
+    "Lab",
+    "Op",
+    "Postgres",
+    "Proof",
+    "ProofFailed",
+    "Redis",
+    "Run",
+    "RuntimeUnavailable",
+    "StartFailed",
+    "TimedOut",
+    "Verdict",
+    "checks",
+    "exercises",
+    "faults",
+    "service_time",
+    "shop",
+    "show",
+    "wait_until",
+]

@@ -1,0 +1,120 @@
+"""What goes wrong, on purpose: named, scoped, metered and undone by structure."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator
+from typing import Any
+
+from .servers.base import ServerNode
+from .servers.postgres import Replica
+from .wait import wait_until
+
+Meter = Callable[[], float]
+Body = Generator[Meter, None, None]
+
+
+class Fault:
+    """A fault, not yet there. `with fault:` injects it and, whatever happens, heals it.
+
+    `meter()` is what the fault itself shows inside the block: more than 0 means that
+    it was really there. A run whose fault shows 0 proves nothing.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Body]) -> None:
+        self.name = name
+        self._make = make
+        self._body: Body | None = None
+        self._meter: Meter = lambda: 0
+
+    def __enter__(self) -> Fault:
+        self._body = self._make()
+        self._meter = next(self._body)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._body is not None
+        next(self._body, None)  # runs the healing half, also after an error inside
+
+    def meter(self) -> float:
+        return self._meter()
+
+
+def fault(name: str) -> Callable[[Callable[..., Body]], Callable[..., Fault]]:
+    """Make a fault of a generator function: inject, `yield` the meter, heal.
+
+    If injecting fails half way, what stands after the `yield` is not run: undo the
+    first half with try/finally where that matters.
+    """
+
+    def decorate(body: Callable[..., Body]) -> Callable[..., Fault]:
+        @functools.wraps(body)
+        def make(*args: Any, **kwargs: Any) -> Fault:
+            return Fault(name, lambda: body(*args, **kwargs))
+
+        return make
+
+    return decorate
+
+
+@fault("replay paused")
+def replay_paused(replica: Replica) -> Body:
+    """The replica goes on receiving WAL and stops replaying it.
+
+    Meter: bytes received and not replayed.
+    """
+    replica.sql("select pg_wal_replay_pause()")
+    paused = "select pg_get_wal_replay_pause_state() = 'paused'"
+    wait_until(lambda: replica.value(paused), 10, "replay did not pause")
+    yield replica.bytes_unreplayed
+    replica.sql("select pg_wal_replay_resume()")
+    replica.wait_for(replica.received())
+
+
+@fault("WAL receiver frozen")
+def receiver_frozen(replica: Replica) -> Body:
+    """The process that receives WAL stands still, its connection open.
+
+    From both ends this looks like a network that swallows packets without closing
+    anything. Meter: bytes of WAL that the replica has not confirmed to the primary.
+    """
+    find = "select pid from pg_stat_activity where backend_type = 'walreceiver'"
+    pid = replica.value(find)
+    replica.node.signal(pid, "STOP")
+    yield lambda: replica.primary.value(
+        "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), flush_lsn)"
+        " from pg_stat_replication where application_name = %s",
+        [replica.name],
+    )
+    replica.node.signal(pid, "CONT")
+    replica.wait_for(replica.primary.lsn())
+
+
+@fault("frozen")
+def paused(node: ServerNode) -> Body:
+    """The whole node stands still; its connections stay open. Meter: 1 while frozen."""
+    node.pause()
+    yield lambda: 1
+    node.resume()
+    node.ready()
+
+
+@fault("killed")
+def killed(node: ServerNode) -> Body:
+    """The node's processes are gone, its data is not. Meter: 1 while it is down."""
+    node.kill()
+    yield lambda: 0 if node.alive() else 1
+    if not node.alive():
+        node.start()
+
+
+@fault("key expired")
+def key_expired(cache: Any, key: str) -> Body:
+    """A key reaches the end of its time to live. Meter: misses since then."""
+    node = getattr(cache, "primary", cache)
+    client = node.client()
+    client.pexpire(key, 1)
+    wait_until(lambda: not client.exists(key), 5, f"{key} did not expire")
+    before = node.info("stats")["keyspace_misses"]
+    yield lambda: node.info("stats")["keyspace_misses"] - before
+    client.close()

@@ -1,0 +1,173 @@
+"""A lab: its servers, its proofs, its facts, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import atexit
+import datetime
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from . import exercises, show
+from .proof import Proof, Run
+from .runtimes import Session, choose
+from .servers.base import Server, start_side_by_side
+
+
+class Lab:
+    """What a notebook holds on to.
+
+    name: the notebook's name. seed: of every random number in the lab.
+    Environment: LABS_RUNTIME chooses the runtime; LABS_REPORT names a file that gets
+    the lab's report (verdicts, versions, facts) as JSON whenever it grows.
+    Raises RuntimeUnavailable when this machine cannot run servers as asked.
+    """
+
+    def __init__(self, name: str, seed: int = 7) -> None:
+        self.name = name
+        self.seed = seed
+        self._began = time.monotonic()
+        self._servers: list[Server] = []
+        self._proofs: dict[str, Proof] = {}
+        self._ready_in = 0.0
+        self._session = Session()
+        self._memory = MemoryWatch(self._servers)
+        atexit.register(self.close)
+        try:
+            self.runtime = choose(self._session)
+        except BaseException:
+            self.close()
+            raise
+        self._report: dict[str, Any] = {
+            "date": datetime.date.today().isoformat(),
+            "runtime": self.runtime.name,
+            "servers": {},
+            "seconds": 0.0,
+            "peak_mb": 0,
+            "proofs": {},
+            "facts": {},
+            "ledger": [],
+            "exercises": [],
+        }
+        show.install()
+
+    def start(self, *servers: Server) -> Any:
+        """Start servers side by side and wait until they answer.
+
+        Returns the one server, or all of them in order. Raises StartFailed with the
+        end of a server's log; what had started is then stopped.
+        """
+        began = time.perf_counter()
+        for server in servers:
+            self._servers.append(server)  # before it starts, so that it will be stopped
+            server.attach(self.runtime)
+        try:
+            start_side_by_side(list(servers))
+        except BaseException:
+            self.close()
+            raise
+        self._ready_in = time.perf_counter() - began
+        for server in servers:
+            self._report["servers"][server.product] = server.version()
+        self._save()
+        return servers[0] if len(servers) == 1 else servers
+
+    @property
+    def servers(self) -> show.Shown:
+        """Which servers run, in which runtime, and how fast they came up."""
+        rows = [
+            {"server": server.name_and_version(), "node": member.name}
+            for server in self._servers
+            for member in server.members
+        ]
+        caption = f"runtime: {self.runtime.name}; ready in {self._ready_in:.2f} s"
+        return show.table(rows, caption)
+
+    def proof(self, name: str, **parts: Any) -> Proof:
+        """A two-way proof of this lab: see `labkit.proof.Proof` for the parts."""
+        made = Proof(name, lab=self.name, seed=self.seed, done=self._record, **parts)
+        self._proofs[name] = made
+        return made
+
+    def _record(self, proof: Proof, run: Run) -> None:
+        assert run.verdict is not None
+        entry = self._report["proofs"].setdefault(proof.name, {"counts": {}})
+        entry[run.name] = run.verdict.state
+        entry["counts"][run.name] = {
+            "checked": run.verdict.checked,
+            "violations": run.verdict.violations,
+            **run.verdict.counts,
+        }
+        self._save()
+
+    def measure(self, **facts: Any) -> show.Shown:
+        """Facts of this run that a chapter may quote: numbers or short texts."""
+        self._report["facts"] |= facts
+        self._save()
+        return show.table([{"measured": k, "value": v} for k, v in facts.items()])
+
+    def ledger(
+        self, *, endpoint: str, promise: str, setting: str, owner: str
+    ) -> show.Shown:
+        """The line that this lab adds to the ledger of promises."""
+        line = dict(endpoint=endpoint, promise=promise, setting=setting, owner=owner)
+        if line not in self._report["ledger"]:
+            self._report["ledger"].append(line)
+        self._save()
+        return show.table([line])
+
+    def exercise(self, title: str, answer: Any, grader: exercises.Grader) -> Any:
+        """Grade an answer; None means "not yet answered". Returns the Grade."""
+        if title not in self._report["exercises"]:
+            self._report["exercises"].append(title)
+        self._save()
+        return exercises.grade(answer, grader)
+
+    def close(self) -> None:
+        """Stop all servers in reverse order and remove their data. Safe to repeat."""
+        atexit.unregister(self.close)
+        self._memory.stop()
+        for server in reversed(self._servers):
+            try:
+                server.stop()
+            except Exception:
+                continue  # the session ends by force whatever is left of it
+        self._servers.clear()
+        self._session.close()
+
+    def _save(self) -> None:
+        path = os.environ.get("LABS_REPORT")
+        if path:
+            self._report["seconds"] = round(time.monotonic() - self._began, 1)
+            self._report["peak_mb"] = round(self._memory.peak / 1e6)
+            text = json.dumps({self.name: self._report}, indent=1, sort_keys=True)
+            Path(path).write_text(text + "\n")
+
+
+class MemoryWatch:
+    """The highest sum, in bytes, of this kernel's and its servers' memory so far.
+
+    Looks only when a report is wanted: a look costs some milliseconds of processor.
+    """
+
+    def __init__(self, servers: list[Server], every: float = 0.5) -> None:
+        self.peak = 0
+        self._servers = servers
+        self._done = threading.Event()
+        if os.environ.get("LABS_REPORT"):
+            threading.Thread(target=self._watch, args=(every,), daemon=True).start()
+
+    def _watch(self, every: float) -> None:
+        own = psutil.Process()
+        while not self._done.wait(every):
+            nodes = [member for s in list(self._servers) for member in s.members]
+            used = sum(member.node.memory() for member in nodes)
+            self.peak = max(self.peak, own.memory_info().rss + used)
+
+    def stop(self) -> None:
+        self._done.set()

@@ -1,0 +1,56 @@
+"""How servers are started: in containers, or as plain processes.
+
+Nothing outside this folder knows which of the two is in use.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+from .base import Node, RuntimeUnavailable, StartFailed
+from .session import Session
+
+__all__ = ["Node", "Runtime", "RuntimeUnavailable", "Session", "StartFailed", "choose"]
+
+NAMES = ("containers", "processes")
+
+
+class Runtime(Protocol):
+    """Makes nodes. `name` is "containers" or "processes"."""
+
+    name: str
+
+    def node(self, kind: str, name: str, **options: object) -> Node: ...
+
+
+def choose(session: Session) -> Runtime:
+    """The runtime that LABS_RUNTIME names, else containers where an engine answers.
+
+    Raises RuntimeUnavailable when the one asked for cannot be had.
+    """
+    asked = os.environ.get("LABS_RUNTIME", "").strip()
+    if asked and asked not in NAMES:
+        raise RuntimeUnavailable(
+            f"LABS_RUNTIME is {asked!r}, which is no runtime. "
+            f"Use {' or '.join(NAMES)}, or leave it unset."
+        )
+    if asked == "processes":
+        return _processes(session)
+    from .containers import ContainerRuntime, engine_problem
+
+    problem = engine_problem()
+    if not problem:
+        return ContainerRuntime(session)
+    if asked:
+        raise RuntimeUnavailable(
+            f"LABS_RUNTIME asks for containers, but no Docker engine answers: {problem}. "
+            "Start Docker, or use LABS_RUNTIME=processes"
+        )
+    return _processes(session)
+
+
+def _processes(session: Session) -> Runtime:
+    from .processes import ProcessRuntime
+
+    return ProcessRuntime(session)

@@ -1,0 +1,79 @@
+"""What every runtime offers: nodes that can be started, hurt and stopped."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+
+class RuntimeUnavailable(Exception):
+    """This machine cannot run servers in the way asked for; the text says what to do."""
+
+
+class StartFailed(Exception):
+    """A server did not come up. The text ends with the last lines of its log."""
+
+
+class Node(ABC):
+    """One server: a process with its children, or a container.
+
+    Nodes are made by a runtime, registered with its session before they start, and are
+    stopped in reverse order. `kill`, `pause` and `resume` act on all processes of the
+    node at once, as pulling a plug or freezing a machine would.
+    """
+
+    name: str
+    password: str
+
+    @abstractmethod
+    def start(self) -> None:
+        """Launch; returns before the server is ready. Raises StartFailed."""
+
+    @abstractmethod
+    def address(self) -> tuple[str, int]:
+        """Host and port for a client on this machine."""
+
+    @abstractmethod
+    def alive(self) -> bool:
+        """True while the server's main process exists (paused counts as alive)."""
+
+    @abstractmethod
+    def exit_reason(self) -> str:
+        """How the main process ended, in words."""
+
+    @abstractmethod
+    def logs(self) -> str:
+        """Everything the server has logged since its first start."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop in the server's own orderly way; after a bound, kill."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """SIGKILL to all processes of the node; data stays."""
+
+    @abstractmethod
+    def pause(self) -> None: ...
+
+    @abstractmethod
+    def resume(self) -> None: ...
+
+    @abstractmethod
+    def signal(self, pid: int, name: str) -> None:
+        """Send "STOP", "CONT", "KILL" ... to one process of the node.
+
+        pid: as the server itself reports it (in a container, its own numbering).
+        """
+
+    @abstractmethod
+    def memory(self) -> int:
+        """Bytes in use by the node, shared pages counted once where that can be told;
+        0 when not running or not known."""
+
+    def release(self) -> str:
+        """The product's version, for servers that do not tell it to their clients."""
+        raise NotImplementedError
+
+    def log_tail(self, lines: int = 15) -> str:
+        tail = self.logs().strip().splitlines()[-lines:]
+        return "\n".join("    " + line for line in tail) or "    (its log is empty)"

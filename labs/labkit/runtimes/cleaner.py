@@ -1,0 +1,109 @@
+"""End what a lab leaves behind, however the lab ends.
+
+Run as a program, it outlives the kernel that started it: nbval, Jupyter's restart
+button and the out-of-memory killer end a kernel by SIGKILL, so no handler inside the
+kernel can do this. It blocks on a pipe whose other end only the kernel holds; end of
+file means that the kernel is gone or done.
+
+Every server runs with its working directory inside its session's directory, from its
+first instruction on. That is how its processes, children and all, are found, without
+a list that could be incomplete at the moment of death.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LABEL = "labs.session"  # on every container and network that a session makes
+USES_CONTAINERS = ".containers"  # present in the directory once a container was asked for
+
+
+def processes_in(directory: Path) -> Iterator[int]:
+    """Process ids of all processes whose working directory is in `directory`."""
+    root = os.path.realpath(directory)
+    if os.path.isdir("/proc/self"):
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                with contextlib.suppress(OSError):
+                    if _is_in(os.readlink(f"/proc/{entry}/cwd"), root):
+                        yield int(entry)
+    else:
+        import psutil
+
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if _is_in(process.cwd(), root):
+                    yield process.pid
+
+
+def _is_in(path: str, root: str) -> bool:
+    return path == root or path.startswith(root + os.sep)
+
+
+def send(directory: Path, number: int) -> int:
+    """Send a signal to every process in `directory`; how many were there."""
+    count = 0
+    for pid in list(processes_in(directory)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+            count += 1
+    return count
+
+
+def remove_shared_memory(directory: Path) -> None:
+    """Remove the System V segment that a killed PostgreSQL leaves.
+
+    The last line but one of postmaster.pid names it: key and id.
+    """
+    for pid_file in directory.rglob("postmaster.pid"):
+        with contextlib.suppress(OSError, IndexError, ValueError, AttributeError):
+            shmid = int(pid_file.read_text().splitlines()[6].split()[1])
+            ctypes.CDLL(None).shmctl(shmid, 0, None)  # IPC_RMID is 0
+
+
+def remove_containers(session: str) -> None:
+    """Remove the containers, volumes and networks that carry the session's label."""
+    import docker
+    from docker.errors import APIError
+
+    client = docker.from_env(timeout=20)
+    mine = {"label": f"{LABEL}={session}"}
+    for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
+        with contextlib.suppress(APIError):
+            container.remove(force=True, v=True)
+    for network in client.networks.list(filters=mine):
+        with contextlib.suppress(APIError):
+            network.remove()
+
+
+def clean(directory: Path) -> None:
+    """End the session's processes and containers, then remove its directory."""
+    end = time.monotonic() + 8
+    while send(directory, signal.SIGKILL) and time.monotonic() < end:
+        time.sleep(0.02)  # a killed process takes a moment to go
+    if (directory / USES_CONTAINERS).exists():
+        # an engine that is gone has no containers to remove
+        with contextlib.suppress(Exception):
+            remove_containers(directory.name)
+    remove_shared_memory(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def main(directory: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while os.read(0, 4096):
+        pass
+    clean(directory)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,55 @@
+"""Kafka's jars: exact versions and checksums from a lock file, fetched once by jgo."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import cache
+from .base import RuntimeUnavailable
+
+
+def class_path(lock: Path) -> list[Path]:
+    """The jars that `lock` (a jgo.lock.toml) names, in its order.
+
+    Fetches what the cache lacks. Raises RuntimeUnavailable when that fails.
+    """
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:10]
+    listed = cache.made(f"jars-{digest}.txt", lambda path: fetch(lock, path))
+    return [cache.folder() / line for line in listed.read_text().splitlines()]
+
+
+def fetch(lock: Path, listing: Path, workers: int = 8) -> None:
+    """Fetch and verify every jar, then write their paths below the cache folder."""
+    from jgo.env import LockFile
+    from jgo.maven import MavenContext
+
+    repository = cache.folder() / "jars"
+    context = MavenContext(repo_cache=repository, timeout=30)
+    logging.getLogger("jgo").setLevel(logging.ERROR)
+
+    def one(jar) -> Path:  # type: ignore[no-untyped-def]  # jgo has no annotations
+        component = context.project(jar.groupId, jar.artifactId).at_version(jar.version)
+        artifact = component.artifact(
+            classifier=jar.classifier or "", packaging=jar.packaging
+        )
+        for _ in range(2):  # an interrupted fetch leaves a short file: once more
+            path = Path(artifact.resolve())
+            if hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256:
+                return path.relative_to(cache.folder())
+            path.unlink()
+        raise ValueError(f"{path.name} is not the file that {lock.name} names")
+
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            paths = list(pool.map(one, LockFile.load(lock).dependencies))
+    except Exception as error:  # jgo raises what its parts raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RuntimeUnavailable(
+            f"Kafka's jars are not all in the cache folder {cache.folder()} and could "
+            f"not be fetched: {reason}. Connect to the network and run `make` again, "
+            "or use Docker: LABS_RUNTIME=containers"
+        ) from error
+    listing.write_text("".join(f"{path}\n" for path in paths))

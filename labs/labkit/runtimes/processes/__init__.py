@@ -1,0 +1,154 @@
+"""Servers as plain child processes, from pip wheels and a locked set of jars.
+
+No Docker, no root, no network once the cache is filled. One module a server tells what
+to run (`node`, a subclass of ProcessNode); this one tells how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+from abc import abstractmethod
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ...wait import TimedOut, wait_until
+from ..base import Node, StartFailed
+from ..cleaner import processes_in, remove_shared_memory, send
+from ..ports import Port
+from ..session import Session
+
+
+class ProcessRuntime:
+    """Makes nodes that are processes of this machine."""
+
+    name = "processes"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def node(self, kind: str, name: str, **options: Any) -> ProcessNode:
+        """A node of the server `kind`, not started. The options are the kind's own."""
+        module = import_module(f".{kind}", __name__)
+        return module.node(self.session, name, **options)
+
+
+class ProcessNode(Node):
+    """A server process in a directory of its own, which is its working directory."""
+
+    stop_signal = signal.SIGTERM
+    stop_within = 8.0  # seconds, then SIGKILL
+
+    def __init__(self, session: Session, name: str, password: str = "") -> None:
+        self.name = name
+        self.password = password or secrets.token_urlsafe(18)
+        self.directory = session.folder(name)
+        self.port = Port()
+        self._log = self.directory / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the data directory; called once, before the first start."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What to run, as a list of words."""
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def start(self) -> None:
+        if self._process is None:
+            try:
+                self.prepare()
+            except OSError as error:
+                raise StartFailed(
+                    f"{self.name}: its data could not be written to "
+                    f"{self.directory}: {error.strerror or error}. Free some space, or "
+                    "name another folder: LABS_DATA=/path/to/folder"
+                ) from error
+        self.port.release()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                cwd=self.directory,  # this is how the cleaner finds it
+                env={**os.environ, **self.environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,  # a file: an inherited pipe would keep readers hanging
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Jupyter's interrupt is not for servers
+            )
+
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port.number
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def exit_reason(self) -> str:
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return "it has not ended"
+        if code < 0:
+            return f"ended by signal {signal.Signals(-code).name}"
+        return f"ended with exit status {code}"
+
+    def logs(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        if self.alive():
+            send(self.directory, signal.SIGCONT)  # a frozen process cannot obey
+            self._process.send_signal(self.stop_signal)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.stop_within)
+        self.kill()
+
+    def kill(self) -> None:
+        if self.alive():
+            assert self._process is not None
+            self._process.kill()  # the main process first: it must not see children die
+            self._process.wait()
+        with contextlib.suppress(TimedOut):
+            wait_until(
+                lambda: not send(self.directory, signal.SIGKILL),
+                within=5,
+                otherwise=f"{self.name} has processes that cannot be killed",
+            )
+        remove_shared_memory(self.directory)
+
+    def pause(self) -> None:
+        send(self.directory, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        send(self.directory, signal.SIGCONT)
+
+    def signal(self, pid: int, name: str) -> None:
+        os.kill(pid, getattr(signal, f"SIG{name}"))
+
+    def memory(self) -> int:
+        return sum(proportional_memory(pid) for pid in processes_in(self.directory))
+
+    def write(self, name: str, text: str) -> Path:
+        """A file of the node that only its owner may read: it may hold a password."""
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return path
+
+
+def proportional_memory(pid: int) -> int:
+    """Bytes of a process, each shared page divided by the number of its users."""
+    with contextlib.suppress(psutil.Error):
+        memory = psutil.Process(pid).memory_full_info()
+        return getattr(memory, "pss", memory.rss)
+    return 0

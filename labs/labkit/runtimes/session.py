@@ -1,0 +1,94 @@
+"""A session: the one directory of a kernel's servers, and the cleaner that guards it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import cleaner
+from .base import RuntimeUnavailable
+
+NEEDED = 300 << 20  # bytes free for a lab's data; the largest lab writes about 200 MB
+OWNER = ".owner"  # locked by the kernel for as long as it lives
+
+
+class Session:
+    """Holds everything that one kernel starts; `close` leaves nothing behind.
+
+    Attributes: id (also the label of containers), directory (mode 0700, holds all
+    data, sockets and logs).
+    Raises RuntimeUnavailable when no place has room for a lab's data.
+    """
+
+    def __init__(self) -> None:
+        root = data_root()
+        sweep(root)
+        self.directory = Path(tempfile.mkdtemp(prefix="labs-", dir=root))
+        self.id = self.directory.name
+        self._owner = (self.directory / OWNER).open("w")
+        fcntl.flock(self._owner, fcntl.LOCK_EX)
+        self._cleaner = subprocess.Popen(
+            [sys.executable, "-I", cleaner.__file__, str(self.directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Jupyter's interrupt and kill go to the group
+        )
+
+    def folder(self, name: str) -> Path:
+        """A new directory of the session, for one node."""
+        path = self.directory / name
+        path.mkdir(mode=0o700)
+        return path
+
+    def close(self) -> None:
+        """End whatever is left and remove the directory. May be called twice."""
+        if self._cleaner.stdin and not self._cleaner.stdin.closed:
+            self._cleaner.stdin.close()
+            try:
+                self._cleaner.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self._cleaner.kill()
+                cleaner.clean(self.directory)
+            self._owner.close()
+
+
+def data_root() -> Path:
+    """Where session directories go: LABS_DATA, else memory, else the temp directory."""
+    asked = os.environ.get("LABS_DATA")
+    if asked:
+        places = [Path(asked).expanduser()]
+    else:
+        places = [Path("/dev/shm"), Path(tempfile.gettempdir())]
+    found = []
+    for place in places:
+        if not place.is_dir() or not os.access(place, os.W_OK):
+            found.append(f"{place} is not a folder that you can write to")
+            continue
+        free = shutil.disk_usage(place).free
+        if free >= NEEDED:
+            return place
+        found.append(f"{place} has {free >> 20} MB free")
+    raise RuntimeUnavailable(
+        f"A lab needs {NEEDED >> 20} MB for its servers' data: {'; '.join(found)}. "
+        "Free some space, or name another folder: LABS_DATA=/path/to/folder"
+    )
+
+
+def sweep(root: Path) -> None:
+    """Clean up after kernels whose cleaner was killed along with them."""
+    for directory in root.glob("labs-*"):
+        try:
+            if time.time() - directory.stat().st_mtime < 10:
+                continue  # perhaps just being made
+            with (directory / OWNER).open("r+") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                cleaner.clean(directory)
+        except OSError:
+            continue  # its kernel lives, or it is somebody else's

@@ -1,0 +1,201 @@
+"""Kafka in KRaft mode: one combined node, or a controller and several brokers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError
+
+from ..runtimes import Node, Runtime
+from ..runtimes.kafka_listeners import USER
+from .base import Server, ServerNode
+
+# A broken connection is what some labs are about: it belongs in the history, not on
+# standard error.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def common_settings(brokers: int) -> dict[str, str]:
+    """server.properties for small clusters that start fast."""
+    copies = str(min(brokers, 3))
+    in_sync = str(max(1, min(brokers, 3) - 1))
+    return {
+        "num.partitions": "1",
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": copies,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": copies,
+        "offsets.topic.num.partitions": "1",
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.num.partitions": "1",
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "group.initial.rebalance.delay.ms": "0",
+        "num.network.threads": "1",
+        "num.io.threads": "2",
+        "background.threads": "2",
+        "num.recovery.threads.per.data.dir": "1",
+        "log.cleaner.enable": "false",
+        "controlled.shutdown.enable": "true" if brokers > 1 else "false",
+    }
+
+
+class KafkaNode(ServerNode):
+    """A broker, or a controller, which no client talks to."""
+
+    def __init__(self, node: Node, cluster: Kafka, is_broker: bool) -> None:
+        super().__init__(node)
+        self.cluster = cluster
+        self.is_broker = is_broker
+
+    def answers(self) -> bool:
+        """A broker answers for itself; a controller is ready when brokers are."""
+        if not self.is_broker:
+            return self.alive()
+        with contextlib.suppress(KafkaError, OSError):
+            with self.cluster.short_lived_admin(self) as admin:
+                found = admin.describe_cluster()["brokers"]
+                return len(found) >= self.cluster.expected_brokers()
+        return False
+
+
+class Kafka(Server):
+    """A cluster. brokers=1: one node that is controller and broker; brokers=n: one
+    controller and n brokers ("kafka1", ... in `brokers`).
+
+    settings: lines of server.properties beyond the labs' own. All clients are
+    kafka-python's and are closed with the server.
+    """
+
+    product = "Apache Kafka"
+
+    def __init__(
+        self, brokers: int = 1, settings: dict[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self.how_many = brokers
+        self.settings = {**common_settings(brokers), **(settings or {})}
+        self.password = secrets.token_urlsafe(18)
+        self._clients: list[Any] = []
+
+    def attach(self, runtime: Runtime) -> None:
+        peers: list[Node] = []
+
+        def make(name: str, node_id: int, roles: str) -> KafkaNode:
+            node = runtime.node(
+                "kafka",
+                name,
+                node_id=node_id,
+                roles=roles,
+                settings=self.settings,
+                peers=peers,
+                password=self.password,
+            )
+            peers.append(node)
+            return KafkaNode(node, self, is_broker="broker" in roles)
+
+        if self.how_many == 1:
+            self.members = [make("kafka", 1, "controller,broker")]
+        else:
+            self.members = [make("controller", 100, "controller")]
+            self.members += [
+                make(f"kafka{n}", n, "broker") for n in range(1, self.how_many + 1)
+            ]
+        self.brokers = [m for m in self.members if m.is_broker]  # type: ignore[attr-defined]
+
+    def expected_brokers(self) -> int:
+        return sum(broker.alive() for broker in self.brokers)
+
+    def version(self) -> str:
+        """From the jar that the broker runs: its protocol does not tell the release."""
+        return self.brokers[0].node.release()
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port,... of all brokers."""
+        places = [broker.node.address() for broker in self.brokers]
+        return ",".join(f"{host}:{port}" for host, port in places)
+
+    def login(self) -> dict[str, Any]:
+        """What any kafka-python client needs in order to connect."""
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": USER,
+            "sasl_plain_password": self.password,
+        }
+
+    def producer(self, **more: Any) -> KafkaProducer:
+        """Waits for all in-sync replicas (acks="all") unless told otherwise."""
+        return self._kept(KafkaProducer(**{**self.login(), "acks": "all", **more}))
+
+    def consumer(self, *topics: str, **more: Any) -> KafkaConsumer:
+        """Commits only when told to, and begins at the earliest record."""
+        defaults = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
+        return self._kept(
+            KafkaConsumer(*topics, **{**self.login(), **defaults, **more})
+        )
+
+    def admin(self, **more: Any) -> KafkaAdminClient:
+        return self._kept(KafkaAdminClient(**{**self.login(), **more}))
+
+    @contextlib.contextmanager
+    def short_lived_admin(self, node: KafkaNode) -> Iterator[KafkaAdminClient]:
+        host, port = node.node.address()
+        more = {**self.login(), "bootstrap_servers": f"{host}:{port}"}
+        admin = KafkaAdminClient(**more, request_timeout_ms=5000)
+        try:
+            yield admin
+        finally:
+            admin.close()
+
+    def _kept(self, client: Any) -> Any:
+        self._clients.append(client)
+        return client
+
+    def create_topic(
+        self, name: str, partitions: int = 1, replication: int = 1, **config: str
+    ) -> None:
+        """Create a topic and wait until every partition has a leader.
+
+        config: topic settings, with _ for the dot (max_message_bytes="1000").
+        """
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        topic = NewTopic(name, partitions, replication, topic_configs=settings)
+        admin = self._admin()
+        admin.create_topics([topic])
+        self.brokers[0].until(
+            lambda: self._leaders(name) == partitions, 20, f"lead {name}"
+        )
+
+    def _leaders(self, topic: str) -> int:
+        found = self._admin().describe_topics([topic])[0]
+        return sum(p["leader_id"] >= 0 for p in found.get("partitions", []))
+
+    def _admin(self) -> KafkaAdminClient:
+        for client in self._clients:
+            if isinstance(client, KafkaAdminClient):
+                return client
+        return self.admin()
+
+    def end_offsets(self, topic: str) -> list[int]:
+        """The next offset of each partition: how many records were ever written."""
+        with contextlib.closing(KafkaConsumer(**self.login())) as consumer:
+            partitions = sorted(consumer.partitions_for_topic(topic) or ())
+            ends = consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
+            return [ends[TopicPartition(topic, p)] for p in partitions]
+
+    def stop(self) -> None:
+        for client in reversed(self._clients):
+            with contextlib.suppress(Exception):  # its broker may be dead on purpose
+                client.close()
+        self._clients.clear()
+        super().stop()

@@ -1,0 +1,183 @@
+"""PostgreSQL: a primary and any number of streaming replicas."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ..runtimes import Node, Runtime
+from .base import Server, ServerNode
+
+SETTINGS = {
+    "wal_level": "replica",
+    "max_wal_senders": "10",
+    "hot_standby": "on",
+    "synchronous_commit": "on",
+    "wal_receiver_status_interval": "1s",
+    "wal_retrieve_retry_interval": "50ms",
+    "wal_keep_size": "64MB",
+    "log_recovery_conflict_waits": "on",
+}
+
+
+class PostgresNode(ServerNode):
+    """One PostgreSQL server; user `postgres`, database `shop`."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._own: psycopg.Connection[Any] | None = None
+
+    @property
+    def conninfo(self) -> str:
+        """A connection string for any client on this machine."""
+        host, port = self.node.address()
+        return psycopg.conninfo.make_conninfo(
+            host=host,
+            port=port,
+            user="postgres",
+            password=self.node.password,
+            dbname="shop",
+        )
+
+    def connect(self, autocommit: bool = True, **more: Any) -> psycopg.Connection[Any]:
+        """A new connection; `more` goes to psycopg.connect. The caller closes it."""
+        more = {"connect_timeout": 5, "application_name": "lab", **more}
+        return psycopg.connect(self.conninfo, autocommit=autocommit, **more)
+
+    def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """Run one statement on a kept connection; its rows, or [] where it has none.
+
+        Not for use from two threads at once: take `connect` there.
+        """
+        if self._own is None or self._own.closed or self._own.broken:
+            self._own = self.connect(application_name="labkit")
+        cursor = self._own.execute(query, params)
+        return cursor.fetchall() if cursor.description else []
+
+    def value(self, query: str, params: Any = None) -> Any:
+        """The first column of the first row."""
+        return self.sql(query, params)[0][0]
+
+    def set(self, **settings: str) -> None:
+        """Change settings of the running server (ALTER SYSTEM and reload), and wait
+        until it has taken them over. None resets one."""
+        for name, value in settings.items():
+            change = sql.SQL("alter system set {} = {}").format(
+                sql.Identifier(name), sql.Literal(value)
+            )
+            if value is None:
+                change = sql.SQL("alter system reset {}").format(sql.Identifier(name))
+            self.sql(change)  # type: ignore[arg-type]
+        before = self.value("select pg_conf_load_time()")
+        self.sql("select pg_reload_conf()")
+        self.until(
+            lambda: self.value("select pg_conf_load_time()") > before, 10, "reload"
+        )
+
+    def version(self) -> str:
+        return self.value("show server_version").split()[0]
+
+    def answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError):
+            return bool(self.sql("select 1"))
+        return False
+
+    def forget(self) -> None:
+        if self._own is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._own.close()
+            self._own = None
+
+
+class Primary(PostgresNode):
+    def lsn(self) -> str:
+        """The end of the WAL written so far. Taken after a COMMIT it covers it."""
+        return self.value("select pg_current_wal_insert_lsn()")
+
+
+class Replica(PostgresNode):
+    def __init__(self, node: Node, primary: Primary) -> None:
+        super().__init__(node)
+        self.primary = primary
+
+    def answers(self) -> bool:
+        """Answers, and the stream from its primary runs."""
+        return super().answers() and bool(
+            self.sql("select 1 from pg_stat_wal_receiver where status = 'streaming'")
+        )
+
+    def received(self) -> str:
+        """How far WAL has been received (and flushed), as an LSN."""
+        return self.value("select pg_last_wal_receive_lsn()")
+
+    def replayed(self) -> str:
+        """How far WAL has been replayed: what readers see."""
+        return self.value("select pg_last_wal_replay_lsn()")
+
+    def has_replayed(self, lsn: str) -> bool:
+        return self.value("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn])
+
+    def bytes_unreplayed(self) -> int:
+        """Bytes of WAL received and not replayed."""
+        return int(
+            self.value(
+                "select pg_wal_lsn_diff(pg_last_wal_receive_lsn(),"
+                " pg_last_wal_replay_lsn())"
+            )
+        )
+
+    def wait_for(self, lsn: str, within: float = 10) -> None:
+        """Wait until readers of this replica see everything up to `lsn`."""
+        self.until(lambda: self.has_replayed(lsn), within, f"replay {lsn}")
+
+
+class Postgres(Server):
+    """A primary and `replicas` streaming replicas ("replica1", "replica2", ...).
+
+    settings: for all of them, known before the start. replica_settings: for replicas
+    alone, set after it. The servers run without fsync: a lab about what a crash of the
+    machine loses must set it, and say so.
+    """
+
+    product = "PostgreSQL"
+
+    def __init__(
+        self,
+        replicas: int = 0,
+        settings: dict[str, str] | None = None,
+        replica_settings: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = {**SETTINGS, **(settings or {})}
+        self.replica_settings = replica_settings or {}
+        self.how_many = replicas
+
+    def attach(self, runtime: Runtime) -> None:
+        def make(name: str, primary: Node | None = None) -> Node:
+            return runtime.node(
+                "postgres", name, settings=self.settings, primary=primary
+            )
+
+        self.primary = Primary(make("primary"))
+        self.replicas = [
+            Replica(make(f"replica{n}", self.primary.node), self.primary)
+            for n in range(1, self.how_many + 1)
+        ]
+        self.members = [self.primary, *self.replicas]
+
+    def start(self) -> None:
+        super().start()
+        if self.replica_settings:
+            for replica in self.replicas:
+                replica.set(**self.replica_settings)
+
+    @property
+    def replica(self) -> Replica:
+        """The first replica."""
+        return self.replicas[0]
+
+    def version(self) -> str:
+        return self.primary.version()

@@ -1,0 +1,106 @@
+"""Redis: a primary and any number of replicas."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import redis
+
+from ..runtimes import Node, Runtime
+from .base import Server, ServerNode
+
+
+class RedisNode(ServerNode):
+    """One server that speaks Redis' protocol: Redis in containers, Valkey elsewhere."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._clients: list[redis.Redis] = []
+
+    def client(self, **more: Any) -> redis.Redis:
+        """A client with a pool of its own, closed with the server.
+
+        Answers are text, an answer takes 5 s at most, and nothing is retried: a retry
+        would hide from a history what its client saw. `more` goes to redis.Redis.
+        """
+        host, port = self.node.address()
+        defaults = {
+            "decode_responses": True,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 5,
+            "retry": None,
+        }
+        client = redis.Redis(
+            host=host, port=port, password=self.node.password, **{**defaults, **more}
+        )
+        self._clients.append(client)
+        return client
+
+    def info(self, section: str = "server") -> dict[str, Any]:
+        """The server's own figures (INFO)."""
+        return self._kept().info(section)
+
+    def _kept(self) -> redis.Redis:
+        return self._clients[0] if self._clients else self.client()
+
+    def answers(self) -> bool:
+        # a server that is still loading answers with an error
+        with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
+            link = self.info("replication")
+            return link["role"] == "master" or link["master_link_status"] == "up"
+        return False
+
+    def version(self) -> str:
+        info = self.info()
+        return info.get("valkey_version") or info["redis_version"]
+
+    def product(self) -> str:
+        return "Valkey" if "valkey_version" in self.info() else "Redis"
+
+    def forget(self) -> None:
+        for client in self._clients:
+            with contextlib.suppress(redis.RedisError):
+                client.close()
+        self._clients.clear()
+
+
+class Redis(Server):
+    """A primary and `replicas` replicas. Without replicas, the server is its node:
+    `cache = lab.start(Redis()); cache.client()`.
+
+    settings: lines of redis.conf, {"maxmemory": "64mb"}. Nothing is written to disk.
+    """
+
+    def __init__(
+        self, replicas: int = 0, settings: dict[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self.settings = settings or {}
+        self.how_many = replicas
+
+    def attach(self, runtime: Runtime) -> None:
+        def make(name: str, primary: Node | None = None) -> RedisNode:
+            return RedisNode(
+                runtime.node("redis", name, settings=self.settings, primary=primary)
+            )
+
+        self.primary = make("redis")
+        self.replicas = [
+            make(f"redis-replica{n}", self.primary.node)
+            for n in range(1, self.how_many + 1)
+        ]
+        self.members = [self.primary, *self.replicas]
+
+    @property
+    def product(self) -> str:  # type: ignore[override]
+        return self.primary.product()
+
+    def version(self) -> str:
+        return self.primary.version()
+
+    def client(self, **more: Any) -> redis.Redis:
+        return self.primary.client(**more)
+
+    def info(self, section: str = "server") -> dict[str, Any]:
+        return self.primary.info(section)
