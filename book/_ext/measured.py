@@ -1,0 +1,53 @@
+"""The role {measured}: numbers in prose that come from a stored run of a lab.
+
+    {measured}`read_your_writes:facts.fallbacks`
+    {measured}`read_your_writes:facts.share|.0%`
+
+After the bar stands an optional format, as in Python. A value that no run has is a
+warning, and the book is built with warnings as errors.
+"""
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
+
+import stored_runs
+
+logger = logging.getLogger(__name__)
+
+
+def words(runs: dict[str, dict], text: str) -> str:
+    """The text that `text`, an address with an optional format, stands for.
+
+    Raises stored_runs.Missing for an unknown address, or a value that cannot be shown.
+    """
+    address, _, form = text.partition("|")
+    value = stored_runs.lookup(runs, address.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise stored_runs.Missing(f"{address!r} is neither a number nor a text")
+    try:
+        if form:
+            return format(value, form.strip())
+    except ValueError as error:
+        raise stored_runs.Missing(f"{text!r}: {error}") from error
+    return value if isinstance(value, str) else stored_runs.number(value)
+
+
+class Measured(SphinxRole):
+    """Replaces an address by the stored value, marked as measured."""
+
+    def run(self):
+        runs = stored_runs.load(self.env, self.env.docname)
+        try:
+            shown = words(runs, self.text)
+        except stored_runs.Missing as missing:
+            logger.warning("measured: %s", missing, location=self.get_location())
+            shown = "?"
+        lab = self.text.partition(":")[0]
+        return [nodes.inline("", shown, classes=["measured", f"from-{lab}"])], []
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_role("measured", Measured())
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

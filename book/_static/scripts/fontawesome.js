@@ -1,0 +1,1 @@
+/* The site's icons are in icons.css. */
