@@ -213,14 +213,14 @@ def read_your_writes(history: History) -> _Findings:
     Cost: O(n) after a sort by time.
     """
     findings, several_keys = _Findings(), _several_keys(history)
-    owed: dict[tuple, int] = {}
+    owed: dict[tuple, float] = {}
     for op, returned in _in_time(_reads(history) + _writes(history)):
         own = (op.client, op.key)
         if op.op == "write" and returned:
-            owed[own] = max(op.version, owed.get(own, op.version))
+            owed[own] = max(_version(op), owed.get(own, -inf))
         elif op.op != "write" and not returned and own in owed:
             findings.checked += 1
-            if _seen(op) < owed[own]:
+            if _version(op) < owed[own]:
                 wrote = f"wrote version {owed[own]}{_of(op, several_keys)}"
                 findings.broke(f"{op.client} {wrote} and then {_read(op)}", *own)
     return findings
@@ -248,10 +248,10 @@ def monotonic_reads(history: History) -> _Findings:
     for op, returned in _in_time(_reads(history)):
         own = (op.client, op.key)
         if returned:
-            highest[own] = max(_seen(op), highest.get(own, -inf))
+            highest[own] = max(_version(op), highest.get(own, -inf))
         elif own in highest:
             findings.checked += 1
-            if _seen(op) < highest[own]:
+            if _version(op) < highest[own]:
                 saw = f"read version {highest[own]}{_of(op, several_keys)}"
                 findings.broke(f"{op.client} {saw} and then {_read(op)}", *own)
     return findings
@@ -282,18 +282,18 @@ def staleness_bound(
     if in_ not in ("versions", "seconds"):
         raise ValueError(f"in_ is 'versions' or 'seconds', not {in_!r}")
     findings, several_keys = _Findings(), _several_keys(history)
-    acknowledged: dict[Any, list[int]] = defaultdict(list)  # versions in order, by key
-    distinct: dict[Any, set[int]] = defaultdict(set)  # the same, to look up
+    acknowledged: dict[Any, list[float]] = defaultdict(list)  # in order, by key
+    distinct: dict[Any, set[float]] = defaultdict(set)  # the same, to look up
     writes = _writes(history)
     superseded = _superseded(writes)
     for op, returned in _in_time(_reads(history) + writes):
         versions = acknowledged[op.key]
-        if op.op == "write" and returned and op.version not in distinct[op.key]:
-            distinct[op.key].add(op.version)
-            insort(versions, op.version)
+        if op.op == "write" and returned and _version(op) not in distinct[op.key]:
+            distinct[op.key].add(_version(op))
+            insort(versions, _version(op))
         elif op.op != "write" and not returned and versions:
             findings.checked += 1
-            age: float = len(versions) - bisect_right(versions, _seen(op))
+            age: float = len(versions) - bisect_right(versions, _version(op))
             when = f"when version {versions[-1]} was acknowledged"
             when += f": {counted(age, 'versions')} behind, and {bound:g} allowed"
             if age and in_ == "seconds":
@@ -420,7 +420,7 @@ def key_order(history: History) -> _Findings:
         if op.outcome != "fail":
             called.setdefault(name, op)
         if op.outcome == "ok":
-            settled[name] = min(op.t_ret, settled.get(name, inf))
+            settled[name] = min(_returned(op), settled.get(name, inf))
     first: dict[str, Op] = {}
     for op in history.ops("process", outcome="ok"):
         if _identity(op) in called:
@@ -596,33 +596,38 @@ def _in_time(ops: Iterable[Op]) -> Iterator[tuple[Op, bool]]:
     """
     moments = []
     for op in ops:
-        if op.t_ret is None:
-            raise ValueError(f"operation {op.op_id} is {op.outcome} but never returned")
+        end = _returned(op)
         moments.append((op.t_call, 1, op.op_id, op))
-        moments.append((op.t_ret, 0 if op.t_ret > op.t_call else 2, op.op_id, op))
+        moments.append((end, 0 if end > op.t_call else 2, op.op_id, op))
     for _, rank, _, op in sorted(moments, key=lambda moment: moment[:3]):
         yield op, rank != 1
 
 
-def _seen(read: Op) -> float:
-    """The version that a read saw; below every version when it found nothing."""
-    if read.version is None and read.value is not None:
-        raise ValueError(f"operation {read.op_id} read a value but carries no version")
-    return -inf if read.version is None else read.version
+def _version(op: Op) -> float:
+    """The version written or seen; below every version when a read found nothing."""
+    if op.version is None and op.value is not None:
+        raise ValueError(f"operation {op.op_id} has a value but carries no version")
+    return -inf if op.version is None else op.version
+
+
+def _returned(op: Op) -> float:
+    if op.t_ret is None:
+        raise ValueError(f"operation {op.op_id} is {op.outcome} but never returned")
+    return op.t_ret
 
 
 def _superseded(writes: Iterable[Op]) -> Callable[[Op], float]:
     """read -> when its version was superseded, in seconds (inf: never)."""
-    by_key: dict[Any, list[tuple[int, float]]] = defaultdict(list)
-    for op in sorted(writes, key=lambda op: op.version, reverse=True):
+    by_key: dict[Any, list[tuple[float, float]]] = defaultdict(list)
+    for op in sorted(writes, key=_version, reverse=True):
         earlier = by_key[op.key][-1][1] if by_key[op.key] else inf
-        by_key[op.key].append((op.version, min(op.t_ret, earlier)))
+        by_key[op.key].append((_version(op), min(_returned(op), earlier)))
     for pairs in by_key.values():
         pairs.reverse()
 
     def when(read: Op) -> float:
         pairs = by_key[read.key]
-        place = bisect_right(pairs, _seen(read), key=lambda pair: pair[0])
+        place = bisect_right(pairs, _version(read), key=lambda pair: pair[0])
         return pairs[place][1] if place < len(pairs) else inf
 
     return when

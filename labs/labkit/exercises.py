@@ -57,7 +57,7 @@ def number(expected: float, within: float = 0, hint: str = "") -> Grader:
             return _wrong(f"a number is wanted, and {answer!r} is none.", hint)
         # The expected value stays out of the text: it may be measured, and the text
         # of an exercise is the same in every run.
-        if isclose(answer, expected, rel_tol=1e-9, abs_tol=within):
+        if isclose(answer, expected, rel_tol=1e-9, abs_tol=within * (1 + 1e-9)):
             margin = f" (give or take {within})" if within else ""
             return Grade(True, f"Correct: {answer}{margin}.")
         side = "low" if answer < expected else "high"
