@@ -16,7 +16,7 @@ import psutil
 from . import exercises, show
 from .proof import Proof, Run
 from .runtimes import Session, choose
-from .servers.base import Server, start_side_by_side
+from .servers.base import Server, side_by_side
 
 
 class Lab:
@@ -67,7 +67,7 @@ class Lab:
             self._servers.append(server)  # before it starts, so that it will be stopped
             server.attach(self.runtime)
         try:
-            start_side_by_side(list(servers))
+            side_by_side([server.start for server in servers])
         except BaseException:
             self.close()
             raise

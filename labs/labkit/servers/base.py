@@ -106,8 +106,7 @@ class Server(ABC):
 
     def start(self) -> None:
         """Launch the nodes and wait until all of them answer."""
-        for member in self.members:
-            member.node.start()
+        side_by_side([member.node.start for member in self.members])
         for member in self.members:
             member.ready()
 
@@ -130,17 +129,17 @@ class Server(ABC):
         return f"{self.product} {self.version()}"
 
 
-def start_side_by_side(servers: list[Server]) -> None:
-    """Start several servers at once; the first error is raised when all have ended."""
+def side_by_side(work: list[Callable[[], object]]) -> None:
+    """Do several things at once; the first error is raised when all have ended."""
     errors: list[BaseException] = []
 
-    def start(server: Server) -> None:
+    def do(one: Callable[[], object]) -> None:
         try:
-            server.start()
+            one()
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=start, args=(s,), daemon=True) for s in servers]
+    threads = [threading.Thread(target=do, args=(one,), daemon=True) for one in work]
     for thread in threads:
         thread.start()
     for thread in threads:

