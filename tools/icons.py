@@ -30,8 +30,8 @@ OUTLINE = re.compile(
     r'"[^"]*","(?P<path>[^"]*)"\]'
 )
 
-HEAD = """/* Icons of Font Awesome Free (https://fontawesome.com, CC BY 4.0): the ones that this
-   site shows, as masks. Made by tools/icons.py; do not edit. */
+HEAD = """/* The icons that this site shows, as masks, from Font Awesome Free
+   (https://fontawesome.com, CC BY 4.0). Made by tools/icons.py; do not edit. */
 """
 RULES = """[class*="fa-"]::before {
   content: "";

@@ -19,7 +19,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], kind: str):
 
 def page(docname: str, words: str = "", source: str = "") -> pending_xref:
     """A link to the page `docname`, named by its title unless `words` are given."""
-    link = pending_xref(
+    return pending_xref(
         "",
         nodes.inline("", words or docname),
         refdoc=source,
@@ -29,7 +29,6 @@ def page(docname: str, words: str = "", source: str = "") -> pending_xref:
         refexplicit=bool(words),
         refwarn=True,
     )
-    return link
 
 
 def _row(cells: Sequence[Cell]) -> nodes.row:

@@ -1,10 +1,9 @@
 """Under the title of every lab: what its stored run proved, on what, and when."""
 
+import stored_runs
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
-
-import stored_runs
 
 logger = logging.getLogger(__name__)
 RUNS = ("control", "incident", "guarded", "unguarded")
@@ -12,7 +11,7 @@ SYMBOLS = {"holds": "✓", "violated": "✗", "unknown": "?"}
 
 
 def insert(app: Sphinx, doctree: nodes.document) -> None:
-    """Put the status after the title of a page that is a lab; others stay as they are."""
+    """Put the status after the title of a page that is a lab."""
     docname = app.env.docname
     if not docname.startswith("labs/"):
         return

@@ -1,15 +1,14 @@
 """The directive {lab-table}: every lab with its promise and its stored run."""
 
+import stored_runs
+from doc_tables import page, table
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-import stored_runs
-from doc_tables import page, table
-
 logger = logging.getLogger(__name__)
-HEADS = ("Lab", "Promise", "Servers", "Run as", "Takes", "Peak memory", "Stored on")
+HEADS = ("Lab", "Promise", "Servers", "Takes", "Memory", "Stored run")
 
 
 class LabTable(SphinxDirective):
@@ -33,10 +32,9 @@ def row(name: str, run: dict, here: str) -> list:
         page(f"labs/{name}", source=here),
         promises,
         stored_runs.servers(run),
-        run["runtime"],
         stored_runs.seconds(run),
         stored_runs.memory(run),
-        stored_runs.day(run),
+        f"{stored_runs.day(run)}, as {run['runtime']}",
     ]
 
 

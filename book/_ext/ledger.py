@@ -1,12 +1,11 @@
 """The directive {ledger}: every promise that the labs have entered, in one table."""
 
+import stored_runs
+from doc_tables import page, table
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
-
-import stored_runs
-from doc_tables import page, table
 
 logger = logging.getLogger(__name__)
 COLUMNS = ("endpoint", "promise", "setting", "owner")

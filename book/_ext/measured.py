@@ -7,12 +7,11 @@ After the bar stands an optional format, as in Python. A value that no run has i
 warning, and the book is built with warnings as errors.
 """
 
+import stored_runs
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
-
-import stored_runs
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ PURPLE = "#b8609a"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D")
-WIDTH, HEIGHT = 6.8, 3.0  # inches; the book's column is about 6.8 inches wide
+# Inches: of this width, the text can still be read at the size of a phone.
+WIDTH, HEIGHT = 5.6, 2.8
 
 SAVED = {
     "bbox_inches": "tight",
