@@ -3,13 +3,14 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help ready incident test notebooks book store bench soak lint lock clean
+.PHONY: help ready incident test notebooks book links store bench soak lint lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
 PY := .venv/bin/python
 LAB ?= replica_lag
 LABS ?=
+TESTS ?=
 ROUNDS ?= 10
 # values reach the tools by the environment, so no name is ever read by the shell
 export LAB LABS ROUNDS PYTHON
@@ -21,24 +22,31 @@ help:
 	@echo
 	@echo "Another lab: make incident LAB=read_your_writes"
 
-# The stamp is written last, so an interrupted set-up is taken up where it stopped.
-.venv/.ready: requirements.txt tools/setup.py
+# The stamps are written last, so an interrupted set-up is taken up where it stopped.
+.venv/.installed: requirements.txt tools/setup.py
 	@"$$PYTHON" tools/setup.py
 
-ready: .venv/.ready
+.venv/.prepared: .venv/.installed $(wildcard labs/labkit/runtimes/processes/*.toml)
+	@echo "Preparing the servers"
 	@cd labs && "../$(PY)" -m labkit.prepare
+	@touch $@
+
+ready: .venv/.prepared
 
 incident: ready ## run one lab on real servers, here in the terminal (LAB=replica_lag)
 	@$(PY) tools/incident.py
 
 test: ready ## prove everything: the library, the book, and every lab run again
-	$(PY) -m pytest
+	$(PY) -m pytest $(TESTS)
 
 notebooks: ready ## open the labs in JupyterLab
 	$(PY) -m jupyterlab labs
 
 book: ready ## build the site into _build/html
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going
+
+links: ready ## follow every link out of the book (needs the network)
+	$(PY) -c "from jupyter_book.cli.main import main; main()" build . --builder linkcheck
 
 store: ready ## run the labs again and store what came out (LABS="a b" for some)
 	$(PY) tools/store.py

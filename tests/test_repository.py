@@ -225,7 +225,7 @@ def test_there_are_workflows() -> None:
 def test_a_bare_make_lists_every_command() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
     commands = {"incident", "test", "notebooks", "book", "store", "bench", "soak"}
-    assert commands | {"lint", "lock", "clean"} == set(
+    assert commands | {"links", "lint", "lock", "clean"} == set(
         re.findall(r"^  make (\w+)", shown, re.M)
     )
 

@@ -63,7 +63,7 @@ def test_a_half_made_environment_is_made_anew(setup, monkeypatch, tmp_path) -> N
 
 
 def test_storing_twice_gives_the_same_bytes(lab) -> None:
-    report = "{'date': '2026-01-01'}"
+    report = "{'trial': {'date': '2026-01-01'}}"
     path = lab(
         "print('a', flush=True); print('b')",
         "import json, os, pathlib\n"

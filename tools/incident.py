@@ -231,7 +231,7 @@ def summary(report: Path, seconds: float) -> str:
     """One sentence on what was proved, from the lab's own report."""
     if not report.exists():
         return f"Done in {seconds:.0f} s."
-    told = json.loads(report.read_text())
+    (told,) = json.loads(report.read_text()).values()
     proofs = told.get("proofs", {})
     runs = sum(key != "counts" for proof in proofs.values() for key in proof)
     servers = " and ".join(" ".join(pair) for pair in sorted(told["servers"].items()))

@@ -110,7 +110,7 @@ def install(python):
 def main():
     check_python()
     install(make_venv())
-    (VENV / ".ready").touch()
+    (VENV / ".installed").touch()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 LABS = Path(__file__).resolve().parent.parent / "labs"
 RUNS = LABS / "runs.json"
 CELL_TIMEOUT = 120  # seconds
+MOST_TOLD = 15  # lines of an error
 KEPT = {"tags", "jupyter", "name", "mystnb", "nbgrader"}  # metadata of cells
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
@@ -50,7 +51,7 @@ def labs(names: list[str]) -> list[Path]:
 
 
 def run(notebook: NotebookNode, report: Path) -> dict:
-    """Execute the notebook in place; what the lab itself reports is returned.
+    """Execute the notebook in place; the reports by lab that it wrote are returned.
 
     Raises LabFailed.
     """
@@ -70,12 +71,12 @@ def run(notebook: NotebookNode, report: Path) -> dict:
 
 
 def failure(notebook: NotebookNode, error: Exception) -> str:
-    """Which cell failed, and the end of what it said."""
+    """Which cell failed, and the beginning of what it said."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error" and not may_raise(cell):
-                tail = "\n".join(output.traceback).splitlines()[-12:]
-                return f"cell '{cell.id}' failed:\n" + "\n".join(tail)
+                told = f"{output.ename}: {output.evalue}".splitlines()
+                return "\n  ".join([f"cell '{cell.id}' failed:", *told[:MOST_TOLD]])
     return str(error).strip()[-1500:]
 
 
@@ -125,10 +126,10 @@ def write(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def record(name: str, report: dict) -> None:
-    """Put one lab's report into labs/runs.json; the others stay as they are."""
+def record(reports: dict) -> None:
+    """Put these labs' reports into labs/runs.json; the others stay as they are."""
     runs = json.loads(RUNS.read_text()) if RUNS.exists() else {}
-    runs[name] = report
+    runs |= reports
     write(RUNS, json.dumps(runs, indent=1, sort_keys=True, ensure_ascii=False))
 
 
@@ -136,13 +137,15 @@ def store(path: Path) -> None:
     """Run one lab and store its outputs. Raises LabFailed."""
     notebook = nbformat.read(path, 4)
     with tempfile.TemporaryDirectory() as folder:
-        report = run(notebook, Path(folder) / "report.json")
-    if not report:
-        raise LabFailed("the lab wrote no report: does its last cell call lab.close()?")
+        reports = run(notebook, Path(folder) / "report.json")
+    if list(reports) != [path.stem]:
+        raise LabFailed(
+            f'it reports as {list(reports)}: it must make Lab("{path.stem}")'
+        )
     tidied(notebook)
     nbformat.validate(notebook)
     write(path, nbformat.writes(notebook))
-    record(path.stem, report)
+    record(reports)
 
 
 def main(names: list[str]) -> int:
