@@ -87,14 +87,20 @@ def remove_containers(session: str) -> None:
 def clean(directory: Path) -> None:
     """End the session's processes and containers, then remove its directory."""
     end = time.monotonic() + 8
-    while send(directory, signal.SIGKILL) and time.monotonic() < end:
-        time.sleep(0.02)  # a killed process takes a moment to go
+    _kill_all(directory, end)
     if (directory / USES_CONTAINERS).exists():
         # an engine that is gone has no containers to remove
         with contextlib.suppress(Exception):
             remove_containers(directory.name)
     remove_shared_memory(directory)
-    shutil.rmtree(directory, ignore_errors=True)
+    while directory.exists() and time.monotonic() < end:
+        shutil.rmtree(directory, ignore_errors=True)
+        _kill_all(directory, end)  # one that was just being launched
+
+
+def _kill_all(directory: Path, end: float) -> None:
+    while send(directory, signal.SIGKILL) and time.monotonic() < end:
+        time.sleep(0.02)  # a killed process takes a moment to go
 
 
 def main(directory: Path) -> None:

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from importlib.metadata import version as metadata_version
@@ -136,7 +135,7 @@ def version() -> str:
 def formatted(directory: Path, node_id: int) -> None:
     """Storage for one node: a copy of storage formatted once, with ids of its own."""
     template = cache.made(f"kafka-{version()}-storage", format_storage)
-    shutil.copytree(template, directory)
+    shutil.copytree(template / "data", directory)
     properties = directory / "meta.properties"
     text = re.sub(r"node\.id=.*", f"node.id={node_id}", properties.read_text())
     text = re.sub(r"directory\.id=.*", f"directory.id={fresh_id()}", text)
@@ -154,22 +153,21 @@ controller.listener.names=CONTROLLER
 
 
 def format_storage(path: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="labs-template-") as folder:
-        conf = Path(folder) / "server.properties"
-        data = Path(folder) / "data"
-        plain = "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-        conf.write_text(MINIMAL.format(client=1, controller=2) + plain + f"log.dirs={data}\n")
-        words = ["kafka.tools.StorageTool", "format", "-t", fresh_id(), "-c", str(conf)]
-        done = subprocess.run(
-            [*java(*JVM), *words],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise StartFailed(f"Kafka's storage could not be formatted:\n{done.stderr}")
-        shutil.copytree(data, path)
+    path.mkdir()
+    conf = path / "server.properties"
+    plain = "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+    place = f"log.dirs={path / 'data'}\n"
+    conf.write_text(MINIMAL.format(client=1, controller=2) + plain + place)
+    words = ["kafka.tools.StorageTool", "format", "-t", fresh_id(), "-c", str(conf)]
+    done = subprocess.run(
+        [*java(*JVM), *words],
+        cwd=path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StartFailed(f"Kafka's storage could not be formatted:\n{done.stderr}")
 
 
 def class_cache() -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from ...wait import wait_until
 from .. import cache
@@ -80,12 +81,14 @@ class PostgresProcess(ProcessNode):
         copy(template(self.settings), self.data)
         if self.primary:
             (self.data / "standby.signal").touch()
-            stream = f"host={self.primary.directory} port={self.primary.port.number}"
+            stream = make_conninfo(
+                host=str(self.primary.directory),
+                port=self.primary.port.number,
+                user="postgres",
+                application_name=self.name,
+            ).replace("'", "''")
             with (self.data / "postgresql.auto.conf").open("a") as conf:
-                conf.write(
-                    f"primary_conninfo = '{stream} user=postgres "
-                    f"application_name={self.name}'\n"
-                )
+                conf.write(f"primary_conninfo = '{stream}'\n")
         self.identity.own(self.directory)
         if self.identity.uid is not None:
             self.directory.parent.chmod(0o711)  # let that account pass through
@@ -154,54 +157,57 @@ def template(settings: dict[str, str]) -> Path:
 
 
 def make_template(path: Path, conf: str) -> None:
-    """initdb, the settings, one start and stop, and the database `shop`.
+    """initdb, the settings, one start, and the database `shop`.
 
     The start matters: a replica refuses a lower max_connections than the one in the
     control file, and initdb records its own there.
     """
-    # In a folder of its own: the account that runs it may not enter the cache.
-    with tempfile.TemporaryDirectory(prefix="labs-template-") as folder:
-        place = Path(folder)
-        data = place / "data"
-        identity = ordinary_user(binaries())
-        identity.own(place)
+    identity = ordinary_user(binaries())
+    if identity.uid is None:
+        make_cluster(path, conf, identity)
+    else:  # that account may not be able to enter the cache
+        with tempfile.TemporaryDirectory(prefix="labs-template-") as folder:
+            identity.own(Path(folder))
+            make_cluster(Path(folder) / "data", conf, identity)
+            copy(Path(folder) / "data", path)
 
-        def run(*words: str, stdin: str = "") -> None:
-            done = subprocess.run(
-                identity.command(binaries(), list(words)),
-                cwd=place,
-                env={**os.environ, **identity.environment()},
-                input=stdin,
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                raise StartFailed(f"{words[0]} failed:\n{done.stdout}{done.stderr}")
 
-        run(
-            *("initdb", "-D", str(data), "-U", "postgres", "-A", "trust"),
-            *("-E", "UTF8", "--no-locale", "--no-instructions"),
-            *("--no-sync", "--wal-segsize=1"),
+def make_cluster(data: Path, conf: str, identity: Identity) -> None:
+    def run(*words: str, stdin: str = "") -> None:
+        done = subprocess.run(
+            identity.command(binaries(), list(words)),
+            cwd=data.parent,
+            env={**os.environ, **identity.environment()},
+            input=stdin,
+            capture_output=True,
+            text=True,
         )
-        with (data / "postgresql.conf").open("a") as file:
-            file.write(conf)
-        (data / "pg_hba.conf").write_text(
-            "local all all trust\n"
-            "local replication all trust\n"
-            "host all all 127.0.0.1/32 scram-sha-256\n"
-        )
-        # Half the files, and so half the time of every copy: no second and third
-        # database beside `shop`, which is `postgres` under another name.
-        single = ("postgres", "--single", "-D", str(data), "template1")
-        run(*single, stdin=SHOP_ALONE)
-        copy(data, path)
+        if done.returncode:
+            raise StartFailed(f"{words[0]} failed:\n{done.stdout}{done.stderr}")
+
+    run(
+        *("initdb", "-D", str(data), "-U", "postgres", "-A", "trust"),
+        *("-E", "UTF8", "--no-locale", "--no-instructions"),
+        *("--no-sync", "--wal-segsize=1"),
+    )
+    with (data / "postgresql.conf").open("a") as file:
+        file.write(conf)
+    (data / "pg_hba.conf").write_text(
+        "local all all trust\n"
+        "local replication all trust\n"
+        "host all all 127.0.0.1/32 scram-sha-256\n"
+    )
+    # Half the files, and so half the time of every copy: no second and third
+    # database beside `shop`, which is `postgres` under another name.
+    run("postgres", "--single", "-D", str(data), "template1", stdin=SHOP_ALONE)
 
 
 def copy(source: Path, target: Path) -> None:
     """Copy a stopped cluster, about a thousand files."""
     if sys.platform.startswith("linux"):  # twice as fast there, clones where it can
         words = ["cp", "-a", "--reflink=auto", str(source), str(target)]
-        done = subprocess.run(words, capture_output=True, text=True)
+        # working there, so that the cleaner finds it when the kernel is killed
+        done = subprocess.run(words, cwd=target.parent, capture_output=True, text=True)
         if done.returncode:
             raise OSError(done.stderr.strip().splitlines()[-1])
     else:
