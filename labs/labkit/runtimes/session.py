@@ -42,8 +42,9 @@ class Session:
         )
 
     def folder(self, name: str) -> Path:
-        """A new directory of the session, for one node."""
-        path = self.directory / name
+        """A new directory of the session, for one node; names may come again."""
+        taken = sum(1 for _ in self.directory.glob(f"{name}*"))
+        path = self.directory / (f"{name}.{taken}" if taken else name)
         path.mkdir(mode=0o700)
         return path
 

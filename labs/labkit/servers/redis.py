@@ -26,14 +26,15 @@ class RedisNode(ServerNode):
         """
         host, port = self.node.address()
         defaults = {
+            "host": host,
+            "port": port,
+            "password": self.node.password,
             "decode_responses": True,
             "socket_timeout": 5,
             "socket_connect_timeout": 5,
             "retry": None,
         }
-        client = redis.Redis(
-            host=host, port=port, password=self.node.password, **{**defaults, **more}
-        )
+        client = redis.Redis(**{**defaults, **more})
         self._clients.append(client)
         return client
 

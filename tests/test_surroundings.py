@@ -1,0 +1,201 @@
+"""Bad surroundings end in one clear error that says what to do, and leave nothing."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LABS = ROOT / "labs"
+START = "from labkit import *\nlab = Lab('surroundings')\n"
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
+
+
+def run(code, *prefix, **env):
+    """Run code as a kernel would; its exit status and the last line it wrote."""
+    return subprocess.run(
+        [*prefix, sys.executable, "-c", code],
+        cwd=LABS,
+        env={**os.environ, "LABS_RUNTIME": "processes", **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def error(done):
+    """The text of the one error that ended it."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    # one error, not a chain of three that a reader would have to unravel from below
+    return done.stderr.rpartition("\nlabkit.")[2] or done.stderr
+
+
+def left_in(folder):
+    return [p.name for p in Path(folder).iterdir() if p.name.startswith("labs-")]
+
+
+def test_an_unknown_runtime_is_named_with_the_known_ones(tmp_path):
+    said = error(run(START, LABS_RUNTIME="podman", LABS_DATA=str(tmp_path)))
+    assert "'podman'" in said and "containers or processes" in said
+    assert not left_in(tmp_path)
+
+
+def test_containers_without_an_engine_say_how_to_go_on(tmp_path):
+    env = {"LABS_RUNTIME": "containers", "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    said = error(run(START, LABS_DATA=str(tmp_path), **env))
+    assert "no Docker engine answers" in said and "LABS_RUNTIME=processes" in said
+    assert not left_in(tmp_path)
+
+
+def test_without_an_engine_and_without_a_wish_processes_are_used(tmp_path):
+    env = {"LABS_RUNTIME": "", "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    done = run(START + "print(lab.runtime.name)", **env)
+    assert done.stdout == "processes\n", done.stderr
+
+
+def test_no_jars_and_no_network_say_both_and_how_to_go_on(tmp_path):
+    nowhere = {name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy")}
+    code = START + "lab.start(Kafka())"
+    cache = tmp_path / "cache"
+    data = tmp_path / "data"
+    data.mkdir()
+    said = error(run(code, LABS_CACHE=str(cache), LABS_DATA=str(data), **nowhere))
+    assert f"not all in the cache folder {cache}" in said
+    assert "Connect to the network" in said and "LABS_RUNTIME=containers" in said
+    assert not left_in(data)
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "cache"
+    said = error(run(START + "lab.start(Postgres())", LABS_CACHE=str(path)))
+    assert str(path) in said and "LABS_CACHE=" in said
+
+
+def small_disk(folder, megabytes):
+    """The prefix that runs a command with a small file system mounted at `folder`."""
+    mount = f"mount -t tmpfs -o size={megabytes}m none {folder}"
+    prefix = ["unshare", "--user", "--map-root-user", "--mount"]
+    if os.geteuid() == 0:
+        prefix = ["unshare", "--mount"]
+    if subprocess.run([*prefix, "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("no small file system can be mounted here")
+    return [*prefix, "sh", "-c", f'{mount} && exec "$@"', "sh"]
+
+
+def test_too_little_room_is_said_before_anything_starts(tmp_path):
+    said = error(run(START, *small_disk(tmp_path, 20), LABS_DATA=str(tmp_path)))
+    assert f"{tmp_path} has" in said and "MB free" in said and "LABS_DATA=" in said
+
+
+def test_a_disk_that_fills_up_before_a_start_is_named(tmp_path):
+    fill = (
+        "import pathlib\n"
+        f"place = pathlib.Path({str(tmp_path)!r})\n"
+        "(place / 'ballast').write_bytes(bytes(310 << 20))\n"
+    )
+    after = (
+        "try:\n lab.start(Postgres())\n"
+        "finally:\n print([p.name for p in place.iterdir()])\n"
+    )
+    done = run(
+        START + fill + after, *small_disk(tmp_path, 320), LABS_DATA=str(tmp_path)
+    )
+    said = error(done)
+    assert "No space left on device" in said and "LABS_DATA=" in said
+    assert done.stdout == "['ballast']\n"
+
+
+def test_a_taken_port_is_shown_by_the_servers_own_words(tmp_path):
+    code = START + (
+        "import socket\n"
+        "taken = socket.create_server(('127.0.0.1', 0))\n"
+        "server = Postgres()\n"
+        "attach = server.attach\n"
+        "def steal(runtime):\n"
+        " attach(runtime)\n"
+        " server.primary.node.port.number = taken.getsockname()[1]\n"
+        "server.attach = steal\n"
+        "lab.start(server)\n"
+    )
+    said = error(run(code, LABS_DATA=str(tmp_path)))
+    assert "Address already in use" in said
+    assert not left_in(tmp_path)
+
+
+@pytest.fixture
+def spaced():
+    """Short, because a socket's path may not be long."""
+    with tempfile.TemporaryDirectory(prefix="my shop's ", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_everything_works_in_a_folder_whose_name_has_spaces(spaced):
+    code = START + (
+        "db, cache, queue = lab.start(Postgres(replicas=1), Redis(), Kafka())\n"
+        "db.primary.sql('create table t ()')\n"
+        "db.replica.wait_for(db.primary.lsn())\n"
+        "queue.create_topic('t')\n"
+        "lab.close()\n"
+        "print('done')\n"
+    )
+    done = run(code, LABS_DATA=str(spaced))
+    assert done.stdout == "done\n", done.stderr
+    assert not left_in(spaced)
+
+
+def test_a_path_too_long_for_a_socket_is_said(tmp_path):
+    folder = tmp_path / ("x" * 90)
+    folder.mkdir()
+    said = error(run(START + "lab.start(Postgres())", LABS_DATA=str(folder)))
+    assert "too long" in said and not left_in(folder)
+
+
+def refusing(folder, *names):
+    """A PATH on which the named programs fail, as where namespaces are forbidden."""
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@root_only
+def test_root_without_namespaces_and_without_nobody_is_told_three_ways_out(tmp_path):
+    path = refusing(tmp_path, "unshare", "setpriv")
+    said = error(run(START + "lab.start(Postgres())", PATH=path))
+    assert "refuses to run as root" in said
+    assert "ordinary user" in said and "LABS_RUNTIME=containers" in said
+
+
+@root_only
+def test_root_without_namespaces_runs_postgres_as_nobody(tmp_path):
+    from labkit.runtimes.processes.postgres import binaries
+    from labkit.runtimes.processes.users import works
+
+    reach = ["setpriv", "--reuid=65534", "--clear-groups", "--"]
+    if not works([*reach, str(binaries() / "postgres"), "--version"]):
+        pytest.skip("the account nobody cannot reach this virtual environment")
+    code = START + (
+        "db = lab.start(Postgres(replicas=1))\n"
+        "import psutil\n"
+        "print(psutil.Process(db.primary.node._process.pid).username())\n"
+    )
+    done = run(
+        code, PATH=refusing(tmp_path, "unshare"), LABS_CACHE=str(tmp_path / "cache")
+    )
+    assert done.stdout == "nobody\n", done.stderr
+
+
+def test_a_lab_name_that_does_not_exist_lists_those_that_do():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "incident.py"), "no_such_lab"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "no_such_lab" in done.stderr and "bad_partition" in done.stderr
