@@ -5,6 +5,14 @@
 Everything that a lab needs is importable from here; a lab's own cells hold the lesson.
 """
 
+import sys
+
+if sys.platform == "win32":
+    raise ImportError(
+        "labkit starts servers that Windows cannot run. Use WSL (wsl --install), and "
+        "clone and run the labs inside it."
+    )
+
 from . import checks, exercises, faults, shop, show
 from .checks import Verdict
 from .faults import Fault
