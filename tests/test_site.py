@@ -1,0 +1,446 @@
+"""The site: built without a warning, offline, for every reader, on every page."""
+
+import functools
+import http.server
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+import pytest
+import yaml
+from playwright.sync_api import sync_playwright
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
+from test_show import contrast
+
+ROOT = Path(__file__).resolve().parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+HEAVIEST = 1_200_000  # bytes of a lab's page with all that it loads, uncompressed
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+
+def pages_in_toc():
+    """The addresses of all pages, in the book's order."""
+
+    def files(entry):
+        for key, value in entry.items():
+            if key in ("root", "file"):
+                yield value
+            elif isinstance(value, list):
+                for below in value:
+                    yield from files(below)
+
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [f"{name}.html" for name in files(toc)]
+
+
+PAGES = pages_in_toc()
+LABS = [page for page in PAGES if page.startswith("labs/")]
+on_every_page = pytest.mark.parametrize("page", PAGES)
+on_every_lab = pytest.mark.parametrize("page", LABS)
+
+
+@dataclass
+class Visit:
+    """What a browser met on one page."""
+
+    requests: list = field(default_factory=list)
+    problems: list = field(default_factory=list)
+    weight: int = 0
+    width: int = 0
+    unnamed: list = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The site, built as `make book` does, with every warning an error."""
+    there = tmp_path_factory.mktemp("site")
+    build = "from jupyter_book.cli.main import main; main()"
+    flags = ["-W", "-n", "--keep-going", "--path-output", str(there)]
+    done = subprocess.run(
+        [sys.executable, "-c", build, "build", str(ROOT), *flags],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    warned = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert done.returncode == 0, "\n".join(warned) or done.stderr[-3000:]
+    return there / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where the site is served, on this machine alone."""
+
+    class Silent(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Silent, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium of this machine."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine: the site was not opened in a browser")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=[*QUIET])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def visit(browser, address):
+    """Opens a page, once for all tests, and tells what happened."""
+    return functools.cache(functools.partial(observe, browser, address))
+
+
+@pytest.fixture
+def tab(browser, address):
+    """Opens a page to work with; closed after the test."""
+    contexts = []
+
+    def opened(page, **options):
+        contexts.append(browser.new_context(viewport=DESK, **options))
+        new = contexts[-1].new_page()
+        new.goto(address + page, wait_until="load")
+        return new
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def observe(browser, address, page):
+    """One visit to `page` with an empty cache, at a desk and then on a phone."""
+    seen, responses = Visit(), []
+    context = browser.new_context(viewport=DESK)
+    # A request to elsewhere is noted and refused, so that no network is needed here.
+    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
+    tab = context.new_page()
+    tab.on("request", lambda request: seen.requests.append(request.url))
+    tab.on("response", lambda response: responses.append(response))
+    tab.on("pageerror", lambda error: seen.problems.append(str(error)))
+    tab.on("console", lambda said: complain(seen, said))
+    tab.goto(address + page, wait_until="networkidle")
+    seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
+    seen.weight = sum(len(r.body()) for r in responses if r.ok)
+    seen.unnamed = tab.evaluate(UNNAMED)
+    tab.set_viewport_size(PHONE)
+    seen.width = tab.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    return seen
+
+
+def complain(seen, said):
+    if said.type in ("error", "warning"):
+        seen.problems.append(said.text)
+
+
+# What has no words for a reader who does not see it: pictures and controls.
+UNNAMED = """() => {
+  const named = e => (e.getAttribute("aria-label") || e.getAttribute("alt")
+    || e.title || e.textContent || (e.labels && [...e.labels].map(l => l.innerText)
+    .join("")) || "").trim();
+  const hidden = e => e.closest("[aria-hidden=true]");
+  const file = name => /\\.(svg|png|jpe?g|ipynb)$|^_images/.test(name);
+  const wanted = "article img, article svg, article input, article button, "
+    + "article select, article summary, .navbar-brand img";
+  return [...document.querySelectorAll(wanted)]
+    .filter(e => !hidden(e) && e.type !== "hidden" && (!named(e) || file(named(e))))
+    .map(e => e.outerHTML.slice(0, 200));
+}"""
+
+
+@on_every_page
+def test_a_page_asks_nothing_of_another_host(visit, address, page):
+    elsewhere = [url for url in visit(page).requests if not url.startswith(address)]
+    assert not [url for url in elsewhere if not url.startswith(("data:", "blob:"))]
+
+
+@on_every_page
+def test_a_page_loads_all_its_parts_and_logs_no_error(visit, page):
+    assert not visit(page).problems
+
+
+@on_every_page
+def test_a_page_fits_a_phone(visit, page):
+    assert visit(page).width <= PHONE["width"]
+
+
+@on_every_page
+def test_every_picture_and_control_has_words(visit, page):
+    assert not visit(page).unnamed
+
+
+@on_every_lab
+def test_the_page_of_a_lab_is_light(visit, page):
+    assert visit(page).weight < HEAVIEST
+
+
+@on_every_lab
+def test_a_panel_is_moved_by_the_keyboard_alone(tab, page):
+    opened = tab(page)
+    panels = opened.locator(".lk-explore").all()
+    assert panels, "a lab has a knob to turn"
+    for panel in panels:
+        rows = json.loads(panel.locator("script").first.text_content())
+        knob = panel.locator("input[type=range]")
+        knob.focus()
+        for key, row in (("End", rows[-1]), ("Home", rows[0]), ("ArrowRight", rows[1])):
+            opened.keyboard.press(key)
+            assert panel.locator("output").all_text_contents() == row
+            assert knob.get_attribute("aria-valuetext") == row[0]
+        chosen = (
+            panel.locator(".lk-bars")
+            .first.locator("i")
+            .evaluate_all("columns => columns.map(c => c.classList.contains('lk-on'))")
+        )
+        assert chosen.index(True) == 1
+        assert chosen.count(True) == 1
+
+
+@on_every_lab
+def test_a_panel_shows_all_its_values_without_a_kernel(tab, page):
+    panel = tab(page).locator(".lk-explore").first
+    panel.locator("summary").press("Enter")
+    assert panel.locator("details table").is_visible()
+
+
+@on_every_lab
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_verdict_can_be_read_by_day_and_by_night(tab, page, theme):
+    words = tab(page, color_scheme=theme).locator(".lk-card .lk-word")
+    assert words.count(), "a lab shows verdicts"
+    for word in words.all():
+        ink, paper = (hexadecimal(part) for part in word.evaluate(COLOURS))
+        assert contrast(ink, paper) >= 4.5
+
+
+COLOURS = """word => {
+  let paper = word;
+  const clear = e => getComputedStyle(e).backgroundColor.endsWith(", 0)");
+  while (paper.parentElement && clear(paper)) paper = paper.parentElement;
+  return [getComputedStyle(word).color, getComputedStyle(paper).backgroundColor];
+}"""
+
+
+def hexadecimal(colour):
+    """ "rgb(1, 2, 3)" as "#010203"."""
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
+
+
+def test_search_finds_a_word_of_the_book_and_opens_its_page(tab):
+    opened = tab(PAGES[0])
+    opened.keyboard.press("Control+k")
+    opened.keyboard.type("partition")
+    opened.keyboard.press("Enter")
+    hit = opened.locator("#search-results li a").first
+    hit.click()
+    opened.wait_for_load_state("load")
+    assert "search.html" not in opened.url
+    assert "partition" in opened.locator("article").inner_text().lower()
+
+
+class Links(HTMLParser):
+    """The addresses that a page links to, and the places on it that can be linked."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.places = [], {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "a" and attrs.get("href"):
+            self.links.append(attrs["href"])
+        self.places.update(filter(None, (attrs.get("id"), attrs.get("name"))))
+
+
+@pytest.fixture(scope="session")
+def links(site):
+    """The links and places of a built page, read once."""
+    return functools.cache(lambda path: Links(site / path))
+
+
+@on_every_page
+def test_every_link_within_the_book_leads_somewhere(site, links, page):
+    broken = []
+    for link in links(page).links:
+        if urlsplit(link).scheme or link.startswith("//"):
+            continue
+        there, place = urldefrag(urljoin(f"/{page}", link))
+        path = unquote(there).lstrip("/")
+        exists = (site / path).is_file()
+        if exists and path.endswith(".html"):
+            exists = unquote(place) in links(path).places
+        if not exists:
+            broken.append(link)
+    assert not broken
+
+
+@on_every_page
+def test_no_page_shows_a_traceback(site, page):
+    assert "Traceback" not in (site / page).read_text(encoding="utf-8")
+
+
+@on_every_lab
+def test_a_lab_begins_with_what_its_stored_run_proved(site, page):
+    html = (site / page).read_text(encoding="utf-8")
+    article = html.partition("<article")[2]
+    begin, status, rest = article.partition('<div class="lab-status')
+    assert status
+    assert "</h1>" in begin
+    assert "<p" not in begin, "the status comes first"
+    line = rest.partition("</div>")[0]
+    for words in ("control ✓ holds", "incident ✗ violated", "guarded ✓ holds"):
+        assert words in line
+    assert "unguarded ✗ violated" in line
+
+
+def test_no_icon_font_is_loaded(site):
+    sheets = [p.read_text("utf-8") for p in site.glob("_static/**/*theme*.css")]
+    assert sheets
+    assert not [sheet for sheet in sheets if "@font-face" in sheet]
+
+
+RUNS = {
+    "lag": {
+        "date": "2026-11-05",
+        "runtime": "processes",
+        "servers": {"PostgreSQL": "18.6"},
+        "seconds": 12.3,
+        "peak_mb": 210.4,
+        "proofs": {"bound": {"control": "holds", "incident": "violated"}},
+        "facts": {"stale": 12345, "share": 0.253, "word": "often", "late": True},
+        "ledger": [
+            {"endpoint": "GET /x", "promise": "fresh", "setting": "s", "owner": "o"}
+        ],
+    }
+}
+
+
+@pytest.fixture
+def small_book(tmp_path):
+    """Builds a book of an index and one lab with the site's own extensions."""
+
+    def build(index, runs=RUNS, lab="lag"):
+        (tmp_path / "labs").mkdir()
+        if runs is not None:
+            (tmp_path / "labs" / "runs.json").write_text(json.dumps(runs))
+        (tmp_path / "labs" / f"{lab}.rst").write_text("The lag\n=======\n\nText.\n")
+        (tmp_path / "_toc.yml").write_text(f"- file: labs/{lab}\n")
+        toctree = f".. toctree::\n\n   labs/{lab}\n"
+        (tmp_path / "index.rst").write_text(f"Index\n=====\n\n{index}\n\n{toctree}")
+        said, out = io.StringIO(), tmp_path / "out"
+        sys.path.append(str(ROOT / "book" / "_ext"))
+        extensions = ["measured", "ledger", "lab_table", "lab_status"]
+        with docutils_namespace(), redirect_stderr(io.StringIO()):
+            Sphinx(
+                tmp_path,
+                None,
+                out,
+                tmp_path / "trees",
+                "html",
+                confoverrides={"extensions": extensions},
+                status=None,
+                warning=said,
+            ).build()
+        sys.path.remove(str(ROOT / "book" / "_ext"))
+        built = (out / "index.html", out / "labs" / f"{lab}.html")
+        pages = [page.read_text("utf-8") for page in built]
+        return [re.sub(r"<[^>]+>", "", page) for page in pages], said.getvalue()
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("lag:facts.stale", "12,345 it is"),
+        ("lag:facts.share|.1%", "25.3% it is"),
+        ("lag:facts.word", "often it is"),
+        ("lag:servers.PostgreSQL", "18.6 it is"),
+        ("lag:proofs.bound.incident", "violated it is"),
+    ],
+)
+def test_a_number_in_prose_comes_from_the_stored_run(small_book, asked, shown):
+    (index, _), said = small_book(f":measured:`{asked}` it is")
+    assert shown in index
+    assert not said
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "lag:facts.gone",
+        "gone:facts.stale",
+        "lag:facts",
+        "lag",
+        "lag:facts.word|.1%",
+        "lag:facts.late",
+        "lag:facts.stale.more",
+    ],
+)
+def test_a_number_that_no_run_has_is_a_warning(small_book, asked):
+    _, said = small_book(f":measured:`{asked}`")
+    assert "WARNING: measured:" in said
+
+
+def test_the_ledger_links_each_promise_to_its_lab(small_book):
+    (index, _), said = small_book(".. ledger::")
+    assert not said
+    for words in ("GET /x", "fresh", "The lag"):
+        assert words in index
+
+
+def test_the_table_of_labs_tells_what_a_run_takes(small_book):
+    (index, _), said = small_book(".. lab-table::")
+    assert not said
+    for words in ("The lag", "PostgreSQL 18.6", "12 s", "210 MB", "5 November 2026"):
+        assert words in index
+
+
+@pytest.mark.parametrize("directive", ["ledger", "lab-table"])
+def test_a_table_without_a_stored_run_is_a_warning(small_book, directive):
+    _, said = small_book(f".. {directive}::", runs={})
+    assert f"WARNING: {directive}:" in said
+
+
+@pytest.mark.parametrize("runs", [None, {}])
+def test_a_lab_without_a_stored_run_is_a_warning(small_book, runs):
+    _, said = small_book("Text.", runs=runs)
+    assert "WARNING: lab without a stored run" in said
+
+
+def test_the_status_of_a_lab_tells_verdicts_servers_and_day(small_book):
+    (_, lab), said = small_book("Text.")
+    assert not said
+    assert "control ✓ holds" in lab
+    assert "incident ✗ violated" in lab
+    assert "Stored run: PostgreSQL 18.6, as processes, 12 s" in lab
