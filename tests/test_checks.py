@@ -820,7 +820,7 @@ def test_a_merged_verdict_says_what_broke_and_what_is_unknown():
     bad = verdict("violated", "first", tuple("abcd"))
     merged = combine(verdict("holds", "second"), bad, verdict("unknown", "third"))
     assert str(merged) == (
-        "VIOLATED  second, first and third: 1 of 3 checks\n  a\n  b\n  c"
+        "VIOLATED  second, first and third: 1 of 3 promises\n  a\n  b\n  c"
     )
     assert merged.counts == {"violated": 1, "unknown": 1, "holds": 1}
     doubt = combine(verdict("holds", "first"), verdict("unknown", "second"))

@@ -100,7 +100,7 @@ def counted(number: int, plural: str) -> str:
 def combine(*verdicts: Verdict) -> Verdict:
     """One verdict for several: violated if any is, else unknown if any is, else holds.
 
-    It counts checks, keeps the first three examples, and counts the states.
+    It counts promises, keeps the first three examples, and counts the states.
     """
     by_state = {
         state: [verdict for verdict in verdicts if verdict.state == state]
@@ -120,7 +120,7 @@ def combine(*verdicts: Verdict) -> Verdict:
         definition=" ".join(definitions),
         counts={state: len(found) for state, found in by_state.items()},
         reason=("; ".join(reasons) or "no verdicts") if state == "unknown" else "",
-        unit="checks",
+        unit="promises",
     )
 
 
