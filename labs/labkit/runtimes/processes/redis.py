@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..session import Session
+from ..settings import redis_conf
 from . import ProcessNode
 
 
@@ -32,21 +33,15 @@ class RedisProcess(ProcessNode):
         self.primary = primary
 
     def prepare(self) -> None:
-        conf = {
+        place = {
             "bind": "127.0.0.1",
             "port": str(self.port.number),
             "dir": f'"{self.directory}"',
-            "requirepass": self.password,
-            "save": '""',
-            "appendonly": "no",
-            # without it, a first replica waits 5 s for others to join
-            "repl-diskless-sync-delay": "0",
-            **self.settings,
         }
-        if self.primary:
-            host, port = self.primary.address()
-            conf |= {"replicaof": f"{host} {port}", "masterauth": self.password}
-        self.write("redis.conf", "".join(f"{k} {v}\n" for k, v in conf.items()))
+        followed = self.primary.address() if self.primary else None
+        self.write(
+            "redis.conf", redis_conf(place, self.settings, self.password, followed)
+        )
 
     def command(self) -> list[str]:
         return [str(binary()), str(self.directory / "redis.conf")]

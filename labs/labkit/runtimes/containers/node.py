@@ -1,0 +1,241 @@
+"""One server in a container."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from docker.errors import APIError, DockerException, NotFound
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+
+from ..base import Node, StartFailed
+from ..ports import Port
+from . import images
+
+if TYPE_CHECKING:
+    from . import ContainerRuntime
+
+# Ryuk, testcontainers' own cleaner, is a container with the right to end all others,
+# from one more image. The session's cleaner does its work sooner and without either.
+testcontainers_config.ryuk_disabled = True
+
+FRESH = 0.05  # seconds for which a container's state is believed
+TAKEN = ("already allocated", "already in use", "not available")
+
+
+class ContainerNode(Node):
+    """A container that keeps its name, port and data until its session ends.
+
+    A subclass names the image's kind and the port inside, and tells what to run. Its
+    files are put into the container before it starts. They are where passwords go:
+    the command line and the environment of a container can be read from outside.
+    """
+
+    kind: str
+    port_inside: int
+    published = True
+    user: str | None = None  # None: as the image has it
+    files_in = "/labs"  # where in the container `files` lie
+    stop_within = 8  # seconds, then SIGKILL
+
+    def __init__(
+        self, runtime: ContainerRuntime, name: str, password: str = ""
+    ) -> None:
+        self.name = name
+        self.password = password or secrets.token_urlsafe(18)
+        self.runtime = runtime
+        self.directory = runtime.session.folder(name)
+        self.host = self.directory.name  # its name in the session's network
+        self.in_network = False
+        self.port = Port()
+        self._container: DockerContainer | None = None
+        self._looked = 0.0
+
+    @abstractmethod
+    def files(self) -> dict[str, str]:
+        """Name and text of what the server reads at its start."""
+
+    def command(self) -> list[str] | None:
+        """What to run instead of the image's own command."""
+        return None
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def start(self) -> None:
+        if self._container is None:
+            self._container = self._launched()
+        else:
+            self.port.release()
+            with self._start_failure():
+                self._docker.start()
+        self._looked = 0.0
+
+    def _launched(self) -> DockerContainer:
+        try:
+            return self._launch()
+        except APIError as error:
+            if not any(words in str(error) for words in TAKEN):
+                raise StartFailed(f"{self.name}: {error.explanation}") from error
+        # The port was taken between its choice and now, or this engine cannot share
+        # one that is held: another one, and let go.
+        self.port.close()
+        self.port = Port()
+        self.port.close()
+        with self._start_failure():
+            return self._launch()
+
+    def _launch(self) -> DockerContainer:
+        container = self._described()
+        images.fetch_if_missing(
+            container.get_docker_client().client, self.kind, container.image
+        )
+        self.port.release()
+        try:
+            return container.start()
+        except BaseException:
+            with contextlib.suppress(DockerException):
+                container.stop()
+            raise
+
+    def _described(self) -> DockerContainer:
+        container = DockerContainer(images.wanted(self.kind))
+        container.with_name(f"{self.runtime.session.id}-{self.host}")
+        container.with_envs(**self.environment())
+        if command := self.command():
+            container.with_command(command)
+        if self.published:
+            place = ("127.0.0.1", self.port.number)
+            container.ports = {f"{self.port_inside}/tcp": place}  # type: ignore[dict-item]
+        container.with_copy_into_container(
+            self._staged(), str(PurePosixPath(self.files_in).parent)
+        )
+        more: dict[str, Any] = {
+            "hostname": self.host,
+            "labels": self.runtime.labels,
+            "user": self.user,
+        }
+        if self.in_network:
+            container.with_network(self.runtime.network())
+            container.with_network_aliases(self.host)
+        else:
+            more["network"] = "bridge"  # else testcontainers asks around for one
+        return container.with_kwargs(**more)
+
+    def _staged(self) -> Path:
+        """The files, readable by any account in the container; the directory around
+        them is closed to other users of this machine."""
+        folder = self.directory / PurePosixPath(self.files_in).name
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+        for name, text in self.files().items():
+            path = folder / name
+            path.write_text(text)
+            path.chmod(0o644)
+        return folder
+
+    @contextlib.contextmanager
+    def _start_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except DockerException as error:
+            why = getattr(error, "explanation", None) or str(error)
+            raise StartFailed(f"{self.name}: {why}") from error
+
+    @property
+    def _docker(self) -> Any:
+        """docker-py's container."""
+        assert self._container is not None
+        return self._container.get_wrapped_container()
+
+    def _state(self, believe: float = FRESH) -> dict[str, Any]:
+        """As `docker inspect` tells it; {} before the start and after removal."""
+        if self._container is None:
+            return {}
+        if time.monotonic() - self._looked > believe:
+            try:
+                self._docker.reload()
+            except NotFound:
+                return {}
+            self._looked = time.monotonic()
+        return self._docker.attrs["State"]
+
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port.number
+
+    def alive(self) -> bool:
+        return self._state().get("Running", False)
+
+    def exit_reason(self) -> str:
+        state = self._state(believe=0)
+        if not state or state["Running"]:
+            return "it has not ended"
+        if state["OOMKilled"]:
+            return "ended by the engine: it used more memory than there is (OOMKilled)"
+        code = state["ExitCode"]
+        if code - 128 in set(signal.Signals):  # as a shell reports a signal
+            return f"ended by signal {signal.Signals(code - 128).name}"
+        return f"ended with exit status {code}"
+
+    def logs(self) -> str:
+        with contextlib.suppress(APIError):
+            if self._container is not None:
+                return self._docker.logs().decode(errors="replace")
+        return ""
+
+    def stop(self) -> None:
+        if self._state(believe=0).get("Running"):
+            self.resume()  # a frozen process cannot obey
+            self._docker.stop(timeout=self.stop_within)
+            self._looked = 0.0
+
+    def kill(self) -> None:
+        if self._state(believe=0).get("Running"):
+            self._docker.kill()
+            self._docker.wait(timeout=10)
+            self._looked = 0.0
+
+    def pause(self) -> None:
+        state = self._state(believe=0)
+        if state.get("Running") and not state["Paused"]:
+            self._docker.pause()
+            self._looked = 0.0
+
+    def resume(self) -> None:
+        if self._state(believe=0).get("Paused"):
+            self._docker.unpause()
+            self._looked = 0.0
+
+    def signal(self, pid: int, name: str) -> None:
+        self.run("sh", "-c", f"kill -{name} {pid}")
+
+    def run(self, *words: str) -> str:
+        """What a command prints that is run beside the server. Raises OSError."""
+        assert self._container is not None
+        done = self._container.exec(list(words))
+        text = done.output.decode(errors="replace")
+        if done.exit_code:
+            raise OSError(f"{' '.join(words)} in {self.name}: {text.strip()}")
+        return text
+
+    def memory(self) -> int:
+        if not self.alive():
+            return 0
+        try:
+            # one_shot: else the engine waits for a second sample of the processor
+            stats = self._docker.client.api.stats(
+                self._docker.id, stream=False, one_shot=True
+            )["memory_stats"]
+        except (DockerException, KeyError):
+            return 0
+        details = stats.get("stats", {})
+        # the page cache can be had back at any time (cgroup v1 and v2 name it apart)
+        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+        return max(0, stats.get("usage", 0) - cache)
