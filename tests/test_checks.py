@@ -160,32 +160,25 @@ def seen(op):
     return -1 if op.version is None else op.version
 
 
-def stale_own_reads(history):
-    return sum(
-        any(
-            before(w, r) and w.client == r.client and seen(r) < w.version
-            for w in history.ops("write", key=r.key)
-        )
-        for r in history.ops("read")
-    )
-
-
-def backward_reads(history):
-    return sum(
-        any(
-            before(e, r) and seen(r) < seen(e)
-            for e in history.ops("read", client=r.client, key=r.key)
-        )
-        for r in history.ops("read")
-    )
+def tally(history, op):
+    """How many reads come after an `op` of the same client and key, and how many of
+    those are older than one of them."""
+    checked = broken = 0
+    for r in history.ops("read"):
+        own = [e for e in history.ops(op, client=r.client, key=r.key) if before(e, r)]
+        checked += bool(own)
+        broken += any(seen(r) < seen(e) for e in own)
+    return checked, broken
 
 
 def ages(history, in_):
     for r in history.ops("read"):
-        writes = history.ops("write", key=r.key, outcome="ok")
-        later = [w for w in writes if before(w, r) and w.version > seen(r)]
+        known = [w for w in history.ops("write", key=r.key) if before(w, r)]
+        later = [w for w in known if w.version > seen(r)]
         first = min((w.t_ret for w in later), default=r.t_call)
-        yield len({w.version for w in later}) if in_ == "versions" else r.t_call - first
+        versions = len({w.version for w in later})
+        if known:
+            yield versions if in_ == "versions" else r.t_call - first
 
 
 # Every check
@@ -327,6 +320,21 @@ def test_a_value_without_its_version_is_unknown_and_not_a_pass():
     assert "carries no version" in verdict.reason
 
 
+def test_operations_of_no_length_at_one_instant_have_no_order():
+    at_once = {"t_call": 1.0, "t_ret": 1.0}
+    assert checks.monotonic_reads(history_of(read(1, **at_once))).unknown
+    history = history_of(write(1, **at_once), read(0, **at_once))
+    assert checks.read_your_writes(history).unknown
+
+
+def test_an_acknowledged_operation_that_never_returned_is_no_pass():
+    history = history_of(write(1), read(1))
+    history.ops("read")[0].t_ret = None
+    verdict = checks.read_your_writes(history)
+    assert verdict.unknown
+    assert "operation 2 is ok but never returned" in verdict.reason
+
+
 def test_a_failed_read_is_not_checked():
     failed = read(None, outcome="fail")
     assert checks.read_your_writes(history_of(write(1), failed)).unknown
@@ -385,12 +393,18 @@ def test_a_register_keeps_every_promise_to_its_readers(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_checks_of_reads_count_what_their_definitions_say(seed):
     history = scrambled(random.Random(seed))
-    assert checks.read_your_writes(history).violations == stale_own_reads(history)
-    assert checks.monotonic_reads(history).violations == backward_reads(history)
+    for check, op in (
+        (checks.read_your_writes, "write"),
+        (checks.monotonic_reads, "read"),
+    ):
+        verdict = check(history)
+        assert (verdict.checked, verdict.violations) == tally(history, op)
     for bound in (0, 1, 3):
         for in_ in ("versions", "seconds"):
             verdict = checks.staleness_bound(history, bound=bound, in_=in_)
-            assert verdict.violations == sum(a > bound for a in ages(history, in_))
+            expected = [age > bound for age in ages(history, in_)]
+            assert verdict.checked == len(expected)
+            assert verdict.violations == sum(expected)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -573,6 +587,7 @@ def test_messages_produced_or_processed_at_the_same_time_have_no_order():
         return checks.key_order(history).state
 
     assert verdict(produced=0.5, processed=5.0) == "violated"
+    assert verdict(produced=1.0, processed=6.0) == "violated"  # just in sequence
     assert verdict(produced=1.5, processed=5.0) == "holds"
     assert verdict(produced=0.5, processed=6.5) == "unknown"  # nothing in sequence
 
@@ -648,8 +663,19 @@ def test_a_rebuild_belongs_to_the_period_in_which_it_was_called():
     assert checks.rebuilds_per_expiry(history_of(slow, expire, quick)).holds
 
 
+def test_every_period_is_counted_and_the_worst_is_named():
+    ops = [did("rebuild"), did("expire"), did("rebuild"), did("rebuild"), did("expire")]
+    verdict = checks.rebuilds_per_expiry(history_of(*ops, did("rebuild")))
+    assert (verdict.checked, verdict.violations) == (3, 1)
+    assert verdict.counts == {"rebuilds": 4, "most": 2}
+    forbidden = checks.rebuilds_per_expiry(history_of(did("rebuild")), allowed=0)
+    assert "store:7 was rebuilt once before its first expiry" in forbidden.examples[0]
+
+
 def test_an_expiry_that_nobody_noticed_is_nothing_to_check():
-    assert checks.rebuilds_per_expiry(history_of(did("expire"))).unknown
+    verdict = checks.rebuilds_per_expiry(history_of(did("expire")))
+    assert verdict.unknown
+    assert verdict.counts == {"rebuilds": 0, "most": 0}
 
 
 def test_a_failed_rebuild_still_asked_the_source_and_a_failed_expiry_ends_nothing():
@@ -705,6 +731,9 @@ def test_standing_still_for_one_poll_less_or_without_lag_is_fine():
     assert checks.partition_progress(history_of(*moves)).holds
     idle = [poll(0, 25, 0) for _ in range(9)]
     assert checks.partition_progress(history_of(*idle)).holds
+    woken = [poll(0, 25, 0)] + [poll(0, 25, 1) for _ in range(4)]
+    assert checks.partition_progress(history_of(*woken)).holds
+    assert checks.partition_progress(history_of(*woken, poll(0, 25, 1))).violated
 
 
 def test_a_partition_that_recovers_has_still_stood_still():
@@ -722,7 +751,7 @@ def test_a_consumer_that_never_commits_stands_still():
 
 
 def test_too_few_polls_to_tell_is_unknown_and_a_drained_partition_is_not():
-    few = history_of(poll(0, 1, 9), poll(0, 2, 8), poll(1, 9, 0))
+    few = history_of(poll(0, 1, 2), poll(0, 2, 1), poll(1, 9, 0))
     verdict = checks.partition_progress(few)
     assert verdict.unknown
     assert verdict.reason == "partition 0 of orders still had lag after 2 polls"
@@ -736,6 +765,8 @@ def test_a_failed_poll_shows_nothing():
 
 def test_one_poll_cannot_show_that_an_offset_stands_still():
     assert checks.partition_progress(history_of(poll(0, 1, 9)), polls=1).unknown
+    twice = history_of(poll(0, 1, 9), poll(0, 1, 9))
+    assert checks.partition_progress(twice, polls=2).violated
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -764,7 +795,12 @@ def test_a_hot_partition_is_found():
         "VIOLATED  partitions share the load: 1 of 6 partitions\n"
         "  partition 5 got 917 of 1200 records, 15.2 times the median"
     )
-    assert verdict.counts["skew"] == 15.2
+    assert verdict.counts == {
+        "records": 1200,
+        "most": 917,
+        "median": 60.5,
+        "skew": 15.2,
+    }
 
 
 def test_empty_partitions_count_when_their_number_is_known():

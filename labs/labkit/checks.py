@@ -293,10 +293,11 @@ def staleness_bound(
             insort(versions, _version(op))
         elif op.op != "write" and not returned and versions:
             findings.checked += 1
-            age: float = len(versions) - bisect_right(versions, _version(op))
+            behind = len(versions) - bisect_right(versions, _version(op))
             when = f"when version {versions[-1]} was acknowledged"
-            when += f": {counted(age, 'versions')} behind, and {bound:g} allowed"
-            if age and in_ == "seconds":
+            when += f": {counted(behind, 'versions')} behind, and {bound:g} allowed"
+            age: float = behind
+            if behind and in_ == "seconds":
                 age = op.t_call - superseded(op)
                 limit = "1 second" if bound == 1 else f"{bound:g} seconds"
                 when = f"more than {limit} after a later one was acknowledged"
@@ -617,7 +618,7 @@ def _returned(op: Op) -> float:
 
 
 def _superseded(writes: Iterable[Op]) -> Callable[[Op], float]:
-    """read -> when its version was superseded, in seconds (inf: never)."""
+    """A read of a superseded version -> when that version was, in seconds."""
     by_key: dict[Any, list[tuple[float, float]]] = defaultdict(list)
     for op in sorted(writes, key=_version, reverse=True):
         earlier = by_key[op.key][-1][1] if by_key[op.key] else inf
@@ -628,7 +629,7 @@ def _superseded(writes: Iterable[Op]) -> Callable[[Op], float]:
     def when(read: Op) -> float:
         pairs = by_key[read.key]
         place = bisect_right(pairs, _version(read), key=lambda pair: pair[0])
-        return pairs[place][1] if place < len(pairs) else inf
+        return pairs[place][1]
 
     return when
 

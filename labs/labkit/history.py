@@ -156,7 +156,7 @@ class History:
         inner: bool | None = None,
     ) -> list[Op]:
         """The operations that match every argument given, in order of t_call."""
-        wanted = {"op": op, "client": client, "key": key}
+        wanted: dict[str, Any] = {"op": op, "client": client, "key": key}
         wanted |= {"outcome": outcome, "inner": inner}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         with self._lock:
