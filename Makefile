@@ -11,7 +11,7 @@ PY := .venv/bin/python
 LAB ?= replica_lag
 LABS ?=
 TESTS ?=
-ROUNDS ?= 10
+ROUNDS ?=
 # values reach the tools by the environment, so no name is ever read by the shell
 export LAB LABS ROUNDS PYTHON
 
