@@ -1,10 +1,10 @@
-"""Promises of the two-way proof, on a shop small enough to be right or wrong by hand."""
+"""Promises of the two-way proof, on a shop small enough to be judged by hand."""
 
 import pytest
 
 from labkit import checks, faults
-from labkit.proof import ProofFailed
 from labkit.proof import Proof as RealProof
+from labkit.proof import ProofFailed
 from labkit.wait import wait_until
 
 
@@ -59,7 +59,12 @@ def test_a_true_lesson_passes_all_four_runs():
     proof, _ = made()
     states = [
         run.verdict.state
-        for run in (proof.control(), proof.incident(), proof.guarded(), proof.unguarded())
+        for run in (
+            proof.control(),
+            proof.incident(),
+            proof.guarded(),
+            proof.unguarded(),
+        )
     ]
     assert states == ["holds", "violated", "holds", "violated"]
 
@@ -71,14 +76,14 @@ def test_a_fault_that_does_no_harm_fails_the_incident():
 
 
 def test_a_guardrail_that_is_decoration_fails_the_guarded_run():
-    proof, shop = made()
+    proof, _ = made()
     proof.guardrail = proof.without
     with pytest.raises(ProofFailed, match="does not keep the promise"):
         proof.guarded()
 
 
 def test_a_promise_kept_without_the_guardrail_fails_the_unguarded_run():
-    proof, shop = made()
+    proof, _ = made()
     proof.without = proof.guardrail
     with pytest.raises(ProofFailed, match="kept without the guardrail"):
         proof.unguarded()
@@ -159,7 +164,7 @@ def test_all_runs_draw_the_same_random_numbers():
 
 
 def test_an_attempt_is_judged_but_not_asserted():
-    proof, shop = made()
+    proof, _ = made()
     assert proof.attempt(proof.guardrail).verdict.holds
     assert proof.attempt(proof.without).verdict.violated
 

@@ -1,7 +1,7 @@
 """Promises of the servers, the same in both runtimes (LABS_RUNTIME chooses)."""
 
-import psycopg
 import psutil
+import psycopg
 import pytest
 import redis
 from kafka import KafkaConsumer

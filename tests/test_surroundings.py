@@ -58,7 +58,7 @@ def test_without_an_engine_and_without_a_wish_processes_are_used(tmp_path):
 
 
 def test_no_jars_and_no_network_say_both_and_how_to_go_on(tmp_path):
-    nowhere = {name: "http://127.0.0.1:9" for name in ("HTTPS_PROXY", "https_proxy")}
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
     code = START + "lab.start(Kafka())"
     cache = tmp_path / "cache"
     data = tmp_path / "data"

@@ -198,6 +198,10 @@ class Proof:
     def costs(self) -> list[dict[str, Any]]:
         """One row a run that has been made: its name, verdict and cost."""
         return [
-            {"run": name, "verdict": run.verdict.state if run.verdict else "", **run.cost}
+            {
+                "run": name,
+                "verdict": run.verdict.state if run.verdict else "",
+                **run.cost,
+            }
             for name, run in self.runs.items()
         ]

@@ -44,8 +44,8 @@ def choose(session: Session) -> Runtime:
         return ContainerRuntime(session)
     if asked:
         raise RuntimeUnavailable(
-            f"LABS_RUNTIME asks for containers, but no Docker engine answers: {problem}. "
-            "Start Docker, or use LABS_RUNTIME=processes"
+            "LABS_RUNTIME asks for containers, but no Docker engine answers: "
+            f"{problem}. Start Docker, or use LABS_RUNTIME=processes"
         )
     return _processes(session)
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 
 class RuntimeUnavailable(Exception):
-    """This machine cannot run servers in the way asked for; the text says what to do."""
+    """Servers cannot be run here in the way asked for; the text says what to do."""
 
 
 class StartFailed(Exception):

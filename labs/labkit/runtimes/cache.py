@@ -1,4 +1,4 @@
-"""The one folder outside the repository: what is made or fetched once and used often."""
+"""The one folder outside the repository: made or fetched once, used often."""
 
 from __future__ import annotations
 

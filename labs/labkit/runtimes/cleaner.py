@@ -25,9 +25,7 @@ from pathlib import Path
 from typing import Any
 
 LABEL = "labs.session"  # on every container and network that a session makes
-USES_CONTAINERS = (
-    ".containers"  # holds the engine's URL; there before any container
-)
+USES_CONTAINERS = ".containers"  # holds the engine's URL; there before any container
 
 
 def processes_in(directory: Path) -> Iterator[int]:
@@ -81,9 +79,8 @@ def remove_containers(session: str, host: str = "") -> None:
     import docker
     from docker.errors import APIError
 
-    if host:
-        os.environ["DOCKER_HOST"] = host
-    client = docker.from_env(timeout=20)
+    environment = {**os.environ, **({"DOCKER_HOST": host} if host else {})}
+    client = docker.from_env(timeout=20, environment=environment)
     mine = {"label": f"{LABEL}={session}"}
 
     def remove(container: Any) -> None:

@@ -1,4 +1,4 @@
-"""Kafka's listeners, the same in both runtimes: nobody comes in without the password."""
+"""Kafka's listeners, the same in both runtimes: closed without the password."""
 
 from __future__ import annotations
 

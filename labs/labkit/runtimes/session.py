@@ -1,4 +1,4 @@
-"""A session: the one directory of a kernel's servers, and the cleaner that guards it."""
+"""A session: the directory of a kernel's servers, and the cleaner that guards it."""
 
 from __future__ import annotations
 

@@ -81,7 +81,9 @@ class ServerNode:
         try:
             return wait_until(alive_and_true, within, f"{self.name} did not {what}")
         except TimedOut as error:
-            raise StartFailed(f"{error}. Its log ends:\n{self.node.log_tail()}") from error
+            raise StartFailed(
+                f"{error}. Its log ends:\n{self.node.log_tail()}"
+            ) from error
 
 
 class Server(ABC):

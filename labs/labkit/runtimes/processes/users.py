@@ -45,7 +45,7 @@ class Identity:
 
 @functools.cache
 def ordinary_user(binaries: Path) -> Identity:
-    """The identity to run `binaries` with. Raises RuntimeUnavailable when none works."""
+    """How to run `binaries`. Raises RuntimeUnavailable when no way works."""
     if os.geteuid() != 0:
         return Identity()
     if works([*NAMESPACE, str(binaries / "postgres"), "--version"]):
@@ -55,10 +55,10 @@ def ordinary_user(binaries: Path) -> Identity:
     if works([*setpriv, str(binaries / "postgres"), "--version"]):
         return Identity(prefix=tuple(setpriv), uid=uid)
     raise RuntimeUnavailable(
-        "PostgreSQL refuses to run as root, user namespaces are forbidden here, and the "
-        f"account `nobody` cannot reach {binaries}. Run the labs as an ordinary user, or "
-        "move the repository to a folder that every user may enter, or use Docker: "
-        "LABS_RUNTIME=containers"
+        "PostgreSQL refuses to run as root, user namespaces are forbidden here, and "
+        f"the account `nobody` cannot reach {binaries}. Run the labs as an ordinary "
+        "user, or move the repository to a folder that every user may enter, or use "
+        "Docker: LABS_RUNTIME=containers"
     )
 
 
