@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..cleaner import LABEL, USES_CONTAINERS
 from ..session import Session
 from .engine import engine_host, engine_problem
+from .images import Images
 
 if TYPE_CHECKING:
     from testcontainers.core.network import Network
@@ -31,6 +32,7 @@ class ContainerRuntime:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.labels = {LABEL: session.id}
+        self.images = Images()
         self._network: Network | None = None
         self._lock = threading.Lock()
 

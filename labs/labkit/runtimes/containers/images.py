@@ -6,18 +6,18 @@ import os
 import sys
 import threading
 import time
-
-from docker import DockerClient
-from docker.errors import APIError, ImageNotFound
+from typing import TYPE_CHECKING
 
 from ..base import RuntimeUnavailable
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 NAMES = {
     "postgres": "postgres:18",
     "redis": "redis:8",
     "kafka": "apache/kafka:4.3.1",
 }
-_one_at_a_time = threading.Lock()  # two nodes of one server want the same image
 
 
 def variable(kind: str) -> str:
@@ -29,29 +29,45 @@ def wanted(kind: str) -> str:
     return os.environ.get(variable(kind)) or NAMES[kind]
 
 
-def fetch_if_missing(client: DockerClient, kind: str, image: str) -> None:
-    """Pull the image unless the engine has it, with one line of progress.
+class Images:
+    """What a lab's nodes ask before they start, side by side, from several threads."""
 
-    Raises RuntimeUnavailable, with the ways out, when it cannot be pulled.
-    """
-    with _one_at_a_time:
-        try:
-            client.images.get(image)
-        except ImageNotFound:
-            pull(client, kind, image)
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._failed: dict[str, str] = {}
+
+    def fetch_if_missing(self, client: DockerClient, kind: str, image: str) -> None:
+        """Pull the image unless the engine has it, with one line of progress.
+
+        Raises RuntimeUnavailable, with the ways out, when it cannot be pulled; tried
+        once, however many nodes want it.
+        """
+        from docker.errors import ImageNotFound
+
+        with self._one_at_a_time:
+            try:
+                client.images.get(image)
+            except ImageNotFound:
+                if image not in self._failed:
+                    self._failed[image] = pull(client, image)
+                if why := self._failed[image]:
+                    raise RuntimeUnavailable(
+                        f"The image {image} is not here and could not be pulled: "
+                        f"{why}. Use no containers: LABS_RUNTIME=processes. Or name a "
+                        f"copy of the image: {variable(kind)}=mirror/name:tag"
+                    ) from None
 
 
-def pull(client: DockerClient, kind: str, image: str) -> None:
+def pull(client: DockerClient, image: str) -> str:
+    """Pull, and return why it failed, or ""."""
+    from docker.errors import DockerException
+
     print(f"Fetching the image {image}, once ...", end="", flush=True, file=sys.stderr)
     began = time.monotonic()
     try:
         client.images.pull(image)
-    except (APIError, OSError) as error:
+    except (DockerException, OSError) as error:
         print(" failed", file=sys.stderr)
-        why = getattr(error, "explanation", None) or str(error)
-        raise RuntimeUnavailable(
-            f"The image {image} is not here and could not be pulled: {why}. "
-            "Use no containers: LABS_RUNTIME=processes. Or name a copy of the image: "
-            f"{variable(kind)}=mirror/name:tag"
-        ) from error
+        return getattr(error, "explanation", None) or str(error)
     print(f" {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return ""

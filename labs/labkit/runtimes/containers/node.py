@@ -17,7 +17,7 @@ from testcontainers.core.container import DockerContainer
 
 from ..base import Node, StartFailed
 from ..ports import Port
-from . import images
+from .images import wanted
 
 if TYPE_CHECKING:
     from . import ContainerRuntime
@@ -70,11 +70,11 @@ class ContainerNode(Node):
         return {}
 
     def start(self) -> None:
-        if self._container is None:
-            self._container = self._launched()
-        else:
-            self.port.release()
-            with self._start_failure():
+        with self._start_failure():
+            if self._container is None:
+                self._container = self._launched()
+            else:
+                self.port.release()
                 self._docker.start()
         self._looked = 0.0
 
@@ -83,20 +83,18 @@ class ContainerNode(Node):
             return self._launch()
         except APIError as error:
             if not any(words in str(error) for words in TAKEN):
-                raise StartFailed(f"{self.name}: {error.explanation}") from error
+                raise
         # The port was taken between its choice and now, or this engine cannot share
         # one that is held: another one, and let go.
         self.port.close()
         self.port = Port()
         self.port.close()
-        with self._start_failure():
-            return self._launch()
+        return self._launch()
 
     def _launch(self) -> DockerContainer:
         container = self._described()
-        images.fetch_if_missing(
-            container.get_docker_client().client, self.kind, container.image
-        )
+        client = container.get_docker_client().client
+        self.runtime.images.fetch_if_missing(client, self.kind, container.image)
         self.port.release()
         try:
             return container.start()
@@ -106,7 +104,7 @@ class ContainerNode(Node):
             raise
 
     def _described(self) -> DockerContainer:
-        container = DockerContainer(images.wanted(self.kind))
+        container = DockerContainer(wanted(self.kind))
         container.with_name(f"{self.runtime.session.id}-{self.host}")
         container.with_envs(**self.environment())
         if command := self.command():
@@ -147,7 +145,7 @@ class ContainerNode(Node):
             yield
         except DockerException as error:
             why = getattr(error, "explanation", None) or str(error)
-            raise StartFailed(f"{self.name}: {why}") from error
+            raise StartFailed(f"{self.name} was not started: {why}") from None
 
     @property
     def _docker(self) -> Any:

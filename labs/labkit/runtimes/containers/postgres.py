@@ -15,10 +15,9 @@ HBA = """local all all trust
 host all all all scram-sha-256
 host replication all all scram-sha-256
 """
-SERVER = ["postgres", "-c", "config_file=/labs/postgresql.conf"]
+SERVER = "postgres -c config_file=/labs/postgresql.conf"
 # The replica's container comes up while its primary is still making its cluster.
-FOLLOW = """
-set -e
+FOLLOW = """set -e
 trap 'exit 1' INT TERM
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     until pg_isready -q -h {host}; do sleep 0.05; done
@@ -60,7 +59,7 @@ class PostgresContainer(ContainerNode):
             self.in_network = primary.in_network = True
 
     def files(self) -> dict[str, str]:
-        place = {"listen_addresses": "*", "hba_file": f"{self.files_in}/pg_hba.conf"}
+        place = {"listen_addresses": "*", "hba_file": "/labs/pg_hba.conf"}
         return {
             "postgresql.conf": postgres_conf({**self.settings, **place}),
             "pg_hba.conf": HBA,
@@ -69,17 +68,13 @@ class PostgresContainer(ContainerNode):
 
     def command(self) -> list[str]:
         if not self.primary:
-            return SERVER
-        script = FOLLOW.format(
-            host=shlex.quote(self.primary.host),
-            name=self.name,
-            server=shlex.join(SERVER),
-        )
-        return ["sh", "-c", script]
+            return SERVER.split()
+        host = self.primary.host
+        return ["sh", "-c", FOLLOW.format(host=host, name=self.name, server=SERVER)]
 
     def environment(self) -> dict[str, str]:
         return {
-            "POSTGRES_PASSWORD_FILE": f"{self.files_in}/password",
+            "POSTGRES_PASSWORD_FILE": "/labs/password",
             "POSTGRES_DB": "shop",
             "POSTGRES_INITDB_ARGS": shlex.join(INITDB),
             "TZ": "UTC",

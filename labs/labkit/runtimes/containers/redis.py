@@ -41,4 +41,4 @@ class RedisContainer(ContainerNode):
         return {"redis.conf": conf}
 
     def command(self) -> list[str]:
-        return ["redis-server", f"{self.files_in}/redis.conf"]
+        return ["redis-server", "/labs/redis.conf"]
