@@ -212,6 +212,10 @@ def uncompared_verdict(nb: NotebookNode) -> None:
     by_id(nb, "incident").metadata.tags = ["nbval-ignore-output", "timing"]
 
 
+def semicolon(nb: NotebookNode) -> None:
+    by_id(nb, "setup").source += "\nlab;"
+
+
 def no_way_back(nb: NotebookNode) -> None:
     nb.cells.remove(by_id(nb, "unguarded"))
 
@@ -267,6 +271,7 @@ def role(nb: NotebookNode) -> None:
         (skipped, "skipped by nbval"),
         (half_tagged, "has one of the tags"),
         (uncompared_verdict, "nobody compares"),
+        (semicolon, "'setup' ends in a semicolon"),
         (no_way_back, "'take the guardrail away' is missing"),
         (guarded_first, "'guard it' comes before 'break it'"),
         (few_sections, "too few"),

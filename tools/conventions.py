@@ -102,6 +102,13 @@ def no_cell_escapes_comparison(notebook: NotebookNode) -> Iterator[str]:
             yield f"cell '{cell.id}' gives a verdict that nobody compares"
 
 
+def nothing_hides_behind_a_semicolon(notebook: NotebookNode) -> Iterator[str]:
+    # nbval runs kernels without a history, where IPython does not see the semicolon
+    for cell in code(notebook):
+        if cell.source.rstrip().endswith(";"):
+            yield f"cell '{cell.id}' ends in a semicolon: nbval shows what it hides"
+
+
 def steps_come_in_order(notebook: NotebookNode) -> Iterator[str]:
     source = "\n".join(cell.source for cell in code(notebook))
     places = {}
@@ -216,6 +223,7 @@ WRITTEN: list[Rule] = [
     cells_are_introduced,
     cells_have_readable_ids,
     no_cell_escapes_comparison,
+    nothing_hides_behind_a_semicolon,
     steps_come_in_order,
     sections_guide_the_reader,
     one_panel_and_one_ledger_line,

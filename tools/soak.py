@@ -1,0 +1,234 @@
+"""Run every lab again and again on a busy machine: `make soak`.
+
+    python tools/soak.py [--rounds N] [lab ...]
+    python tools/soak.py --kill [--rounds N] [lab ...]
+
+The first compares every lab's outputs with the stored ones, N times each, while one
+core is kept busy by something else. The second kills every lab's kernel at a random
+moment (SIGKILL: no handler runs) and looks for what is left after 10 seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import psutil
+import store
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+ROOT = store.LABS.parent
+ROUNDS = 10
+BUSY_AT_MOST = 4 * 3600  # seconds, should this program be killed itself
+WITHIN = 10.0  # seconds after the kill until nothing may be left
+CELL_TIMEOUT = 120.0  # seconds
+BUSY = f"""
+import os, time
+end, parent = time.monotonic() + {BUSY_AT_MOST}, os.getppid()
+while time.monotonic() < end and os.getppid() == parent:
+    sum(range(100_000))
+"""
+NBVAL = (
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-sanitize-with=tests/sanitize.cfg",
+    "--nbval-cell-timeout=120",
+)
+
+
+@contextlib.contextmanager
+def a_busy_core() -> Iterator[None]:
+    """Another process wants one core for itself all the while."""
+    child = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        yield
+    finally:
+        child.kill()
+        child.wait()
+
+
+# --- do the labs come out the same? ---
+
+
+def passes(path: Path) -> bool:
+    """Run one lab by nbval; what it says is shown only when it fails."""
+    words = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", *NBVAL, str(path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        print(f"\n{done.stdout[-4000:]}{done.stderr[-1000:]}", flush=True)
+    return done.returncode == 0
+
+
+def soak(paths: list[Path], rounds: int) -> bool:
+    """Every lab `rounds` times; True when all passed."""
+    total = 0
+    began = time.monotonic()
+    passed = dict.fromkeys(paths, 0)
+    with a_busy_core():
+        for turn in range(1, rounds + 1):
+            for path in paths:
+                passed[path] += passes(path)
+            told = ", ".join(f"{path.stem} {passed[path]}" for path in paths)
+            minutes = (time.monotonic() - began) / 60
+            print(f"round {turn:2} of {rounds} ({minutes:.1f} min): {told}", flush=True)
+    for path in paths:
+        print(f"{path.stem:24} {passed[path]} of {rounds}")
+        total += passed[path]
+    print(f"{'all labs':24} {total} of {rounds * len(paths)}")
+    return total == rounds * len(paths)
+
+
+# --- does a killed kernel leave something behind? ---
+
+
+class Kernel:
+    """A lab's kernel, whose servers keep their data in a folder of its own."""
+
+    def __init__(self, path: Path, data: Path) -> None:
+        self.cells = [
+            cell.source
+            for cell in nbformat.read(path, 4).cells
+            if cell.cell_type == "code"
+        ]
+        self.manager = KernelManager(kernel_name="python3")
+        environment = {**os.environ, "LABS_DATA": str(data)}
+        self.manager.start_kernel(cwd=str(store.LABS), env=environment)
+        self.client: BlockingKernelClient = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def run_into(self, stop: int, rng: random.Random) -> None:
+        """Run the cells before `stop`, and that one for a part of a second."""
+        for source in self.cells[:stop]:
+            reply = self.client.execute(source, reply=True, timeout=CELL_TIMEOUT)
+            if reply["content"]["status"] != "ok":
+                raise RuntimeError(f"{source}\n{reply['content'].get('evalue')}")
+        self.client.execute(self.cells[stop])
+        time.sleep(rng.uniform(0, 0.5))
+
+    def kill(self) -> None:
+        os.kill(self.manager.provisioner.pid, signal.SIGKILL)
+
+    def forget(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Processes that work in the folder or name it on their command line."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid == os.getpid():
+                continue
+            place, words = process.cwd(), " ".join(process.cmdline())
+            if place.startswith(str(folder)) or str(folder) in words:
+                found.append(f"process {process.pid}: {words[:90]}")
+    return found
+
+
+def in_engine(sessions: list[str]) -> list[str]:
+    """Containers and networks of these sessions, by label or by name."""
+    if not shutil.which("docker"):
+        return []
+    found = []
+    for what, words in (
+        ("container", ["ps", "-a", "--format", '{{.Names}} {{.Label "labs.session"}}']),
+        ("network", ["network", "ls", "--format", "{{.Name}}"]),
+    ):
+        done = subprocess.run(["docker", *words], capture_output=True, text=True)
+        for line in done.stdout.splitlines():
+            if any(session in line for session in sessions):
+                found.append(f"{what} {line}")
+    return found
+
+
+def shared_memory() -> set[str]:
+    """Named PostgreSQL segments, and System V segments that nobody uses any more."""
+    found = {path.name for path in Path("/dev/shm").glob("PostgreSQL.*")}
+    table = Path("/proc/sysvipc/shm")
+    if table.exists():
+        lines = [line.split() for line in table.read_text().splitlines()]
+        columns = lines[0] if lines else []
+        for values in lines[1:]:
+            segment = dict(zip(columns, values, strict=False))
+            if segment["nattch"] == "0":
+                found.add(f"System V segment {segment['shmid']}")
+    return found
+
+
+def left(data: Path, sessions: list[str], before: set[str]) -> list[str]:
+    return [
+        *processes_in(data),
+        *(f"folder {path}" for path in data.iterdir()),
+        *in_engine(sessions),
+        *sorted(shared_memory() - before),
+    ]
+
+
+def kill_once(path: Path, rng: random.Random) -> list[str]:
+    """What one killed kernel left behind; nothing, it is hoped."""
+    root = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    data = Path(tempfile.mkdtemp(prefix="soak-", dir=root))
+    before = shared_memory()
+    kernel = Kernel(path, data)
+    try:
+        started = next(n for n, c in enumerate(kernel.cells) if "lab.start(" in c)
+        last = next(n for n, c in enumerate(kernel.cells) if "lab.close(" in c)
+        stop = rng.randrange(started, last)
+        kernel.run_into(stop, rng)
+        sessions = [folder.name for folder in data.iterdir()]
+        kernel.kill()
+        end = time.monotonic() + WITHIN
+        while (found := left(data, sessions, before)) and time.monotonic() < end:
+            time.sleep(0.2)
+        took = WITHIN - (end - time.monotonic())
+        print(f"{path.stem:24} cell {stop:2}: ", end="")
+        print("left " + "; ".join(found) if found else f"gone in {took:.1f} s")
+        return found
+    finally:
+        kernel.forget()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def kill(paths: list[Path], rounds: int) -> bool:
+    """Kill every lab's kernel `rounds` times; True when nothing was ever left."""
+    rng = random.Random(7)
+    clean = 0
+    for _ in range(rounds):
+        for path in paths:
+            clean += not kill_once(path, rng)
+            sys.stdout.flush()
+    print(f"{clean} of {rounds * len(paths)} killed kernels left nothing behind")
+    return clean == rounds * len(paths)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    wished = int(os.environ.get("ROUNDS") or ROUNDS)
+    parser.add_argument("--rounds", type=int, default=wished)
+    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("labs", nargs="*")
+    options = parser.parse_args()
+    paths = store.labs(options.labs or os.environ.get("LABS", "").split())
+    work = kill if options.kill else soak
+    return 0 if work(paths, options.rounds) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
