@@ -103,7 +103,7 @@ def no_cell_escapes_comparison(notebook: NotebookNode) -> Iterator[str]:
 
 
 def nothing_hides_behind_a_semicolon(notebook: NotebookNode) -> Iterator[str]:
-    # nbval runs kernels without a history, where IPython does not see the semicolon
+    # nbval runs cells without a history, and IPython looks for the semicolon there
     for cell in code(notebook):
         if cell.source.rstrip().endswith(";"):
             yield f"cell '{cell.id}' ends in a semicolon: nbval shows what it hides"

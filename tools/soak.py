@@ -104,7 +104,9 @@ class Kernel:
         ]
         self.manager = KernelManager(kernel_name="python3")
         environment = {**os.environ, "LABS_DATA": str(data)}
-        self.manager.start_kernel(cwd=str(store.LABS), env=environment)
+        self.manager.start_kernel(
+            cwd=str(store.LABS), env=environment, stderr=subprocess.DEVNULL
+        )
         self.client: BlockingKernelClient = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)

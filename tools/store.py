@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -64,7 +65,10 @@ def run(notebook: NotebookNode, report: Path) -> dict:
         store_widget_state=False,
     )
     try:
-        client.execute(env={**os.environ, "LABS_REPORT": str(report)})
+        client.execute(
+            env={**os.environ, "LABS_REPORT": str(report)},
+            stderr=subprocess.DEVNULL,  # the kernel's own, about its sockets
+        )
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise LabFailed(failure(notebook, error)) from error
     return json.loads(report.read_text()) if report.exists() else {}
