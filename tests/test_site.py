@@ -15,9 +15,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import playwright.sync_api
 import pytest
 import yaml
-from playwright.sync_api import sync_playwright
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 from test_show import contrast
@@ -108,8 +108,8 @@ def browser():
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip("no Chromium on this machine: the site was not opened in a browser")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=[*QUIET])
+    with playwright.sync_api.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=path, args=[*QUIET])
         yield chromium
         chromium.close()
 
@@ -128,7 +128,7 @@ def tab(browser, address):
     def opened(page, **options):
         contexts.append(browser.new_context(viewport=DESK, **options))
         new = contexts[-1].new_page()
-        new.goto(address + page, wait_until="load")
+        arrive(new, address + page, "load")
         return new
 
     yield opened
@@ -147,7 +147,8 @@ def observe(browser, address, page):
     tab.on("response", lambda response: responses.append(response))
     tab.on("pageerror", lambda error: seen.problems.append(str(error)))
     tab.on("console", lambda said: complain(seen, said))
-    tab.goto(address + page, wait_until="networkidle")
+    notes = (seen.requests, seen.problems, responses)
+    arrive(tab, address + page, "networkidle", notes)
     seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
     seen.weight = sum(len(r.body()) for r in responses if r.ok)
     seen.unnamed = tab.evaluate(UNNAMED)
@@ -155,6 +156,28 @@ def observe(browser, address, page):
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
     context.close()
     return seen
+
+
+def arrive(tab, url, until, notes=()):
+    """Go to `url`, and again where the machine's network changed on the way.
+
+    Chromium then drops what it is loading, even from this machine; a container that
+    starts elsewhere is enough. `notes` are the lists to empty before another attempt.
+    """
+    dropped = []
+    tab.on("requestfailed", lambda request: dropped.append(request.failure or ""))
+    for _ in range(3):
+        for list_ in (dropped, *notes):
+            list_.clear()
+        try:
+            tab.goto(url, wait_until=until)
+        except playwright.sync_api.Error as error:
+            dropped.append(str(error))
+            if "ERR_NETWORK_CHANGED" not in str(error):
+                raise
+        if not any("ERR_NETWORK_CHANGED" in why for why in dropped):
+            return
+    pytest.fail(f"the network of this machine changed three times while {url} loaded")
 
 
 def complain(seen, said):

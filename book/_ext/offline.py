@@ -7,21 +7,24 @@ so the rules for fonts are taken out of the theme's style sheet.
 """
 
 import re
+import shutil
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
-STYLES = "_static/styles/pydata-sphinx-theme.css"
 FONT_RULE = re.compile(r"@font-face\{[^}]*Font Awesome[^}]*\}")
 ICON = r"\.fa(?:-[\w-]+|[brs]?)(?::{1,2}before)?"
 ICON_RULE = re.compile(rf"(?<=[}}/])(?:{ICON},)*{ICON}\{{[^}}]*\}}")
 
 
-def drop_thebe(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """Leave Thebe's scripts and style sheets out of the page."""
+def trim(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Leave out of the page the scripts and style sheets that it has no use for."""
+    unused = ["thebe"]
+    if "sd-" not in context.get("body", ""):  # no card, tab or grid on this page
+        unused += ["sphinx-design", "design-tabs"]
     for kind in ("script_files", "css_files"):
-        kept = [each for each in context.get(kind, []) if "thebe" not in _text(each)]
-        context[kind][:] = kept
+        every = context.get(kind, [])
+        every[:] = [e for e in every if not any(word in _text(e) for word in unused)]
 
 
 def _text(asset) -> str:
@@ -30,11 +33,15 @@ def _text(asset) -> str:
 
 
 def slim(app: Sphinx, error: Exception | None) -> None:
-    """Take the rules of the icon fonts out of the built style sheet."""
-    styles = Path(app.outdir, STYLES)
+    """Take the icon fonts and the maps for debuggers out of the built site."""
+    static = Path(app.outdir, "_static")
+    styles = static / "styles" / "pydata-sphinx-theme.css"
     if error or not styles.exists():
         return
     styles.write_text(without_icons(styles.read_text("utf-8")), "utf-8")
+    shutil.rmtree(static / "vendor" / "fontawesome", ignore_errors=True)
+    for source_map in static.rglob("*.map"):
+        source_map.unlink()
 
 
 def without_icons(css: str) -> str:
@@ -43,6 +50,6 @@ def without_icons(css: str) -> str:
 
 
 def setup(app: Sphinx) -> dict:
-    app.connect("html-page-context", drop_thebe, priority=950)
+    app.connect("html-page-context", trim, priority=950)
     app.connect("build-finished", slim)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
