@@ -21,6 +21,9 @@ class Grade:
     text: str
     answered: bool = True
 
+    def __str__(self) -> str:
+        return self.text
+
 
 Grader = Callable[[Any], Grade]
 

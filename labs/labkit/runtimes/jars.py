@@ -30,7 +30,7 @@ def fetch(lock: Path, listing: Path, workers: int = 8) -> None:
     context = MavenContext(repo_cache=repository, timeout=30)
     logging.getLogger("jgo").setLevel(logging.ERROR)
 
-    def one(jar) -> Path:  # type: ignore[no-untyped-def]  # jgo has no annotations
+    def one(jar) -> Path:
         component = context.project(jar.groupId, jar.artifactId).at_version(jar.version)
         artifact = component.artifact(
             classifier=jar.classifier or "", packaging=jar.packaging

@@ -1,11 +1,13 @@
 """Rows as a table: aligned text, and HTML that scrolls on a narrow screen."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from .shown import Shown, is_number, number, styled, text
 
+WIDEST = 88  # columns of a terminal that a table may take
 
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Shown:
     """Rows of equal keys as a table; the first row's keys are the columns.
@@ -68,4 +70,18 @@ def _as_text(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
         for line in lines
     ]
     laid.insert(1, "  ".join("-" * width for width in widths))
+    if max(map(len, laid)) > WIDEST:
+        laid = _as_records(columns, lines[1:])
     return "\n".join([caption, *laid] if caption else laid)
+
+
+def _as_records(columns: list[str], lines: list[list[str]]) -> list[str]:
+    """A row too wide for a terminal as one line a column, long values wrapped."""
+    indent = max(map(len, columns)) + 2
+    laid = []
+    for line in lines:
+        for column, cell in zip(columns, line, strict=True):
+            rest = textwrap.wrap(cell, WIDEST - indent) or [""]
+            laid += [f"{column:{indent}}{rest[0]}", *(" " * indent + r for r in rest[1:])]
+        laid.append("")
+    return laid[:-1]
