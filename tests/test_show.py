@@ -186,6 +186,12 @@ def test_a_table_without_rows_says_so():
     assert show.table([], "lag").text == "lag: nothing to show"
 
 
+def test_rows_too_wide_for_a_terminal_are_read_as_records():
+    text = show.table([{"endpoint": "GET /x", "promise": "word " * 30}]).text
+    assert text.startswith("endpoint  GET /x\npromise   word word")
+    assert max(map(len, text.splitlines())) < 90
+
+
 def test_a_key_that_a_later_row_lacks_is_a_dash():
     assert show.table([{"a": 1, "b": 2}, {"a": 3}]).text.endswith("3  –")
 

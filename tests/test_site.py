@@ -127,6 +127,7 @@ def tab(browser, address):
 
     def opened(page, **options):
         contexts.append(browser.new_context(viewport=DESK, **options))
+        contexts[-1].set_default_timeout(10_000)
         new = contexts[-1].new_page()
         arrive(new, address + page, "load")
         return new

@@ -9,6 +9,7 @@ from .shown import Shown, is_number, number, styled, text
 
 WIDEST = 88  # columns of a terminal that a table may take
 
+
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Shown:
     """Rows of equal keys as a table; the first row's keys are the columns.
 
@@ -82,6 +83,7 @@ def _as_records(columns: list[str], lines: list[list[str]]) -> list[str]:
     for line in lines:
         for column, cell in zip(columns, line, strict=True):
             rest = textwrap.wrap(cell, WIDEST - indent) or [""]
-            laid += [f"{column:{indent}}{rest[0]}", *(" " * indent + r for r in rest[1:])]
+            laid.append(f"{column:{indent}}{rest[0]}")
+            laid += [" " * indent + more for more in rest[1:]]
         laid.append("")
     return laid[:-1]
