@@ -30,7 +30,6 @@ class KafkaContainer(ContainerNode):
 
     kind = "kafka"
     port_inside = 9092
-    files_in = "/mnt/shared/config"
     stop_within = 15
 
     def __init__(
@@ -51,6 +50,11 @@ class KafkaContainer(ContainerNode):
         self.published = "broker" in roles
         for peer in peers:  # a node alone needs no network
             self.in_network = peer.in_network = True
+
+    def follows(self) -> list[ContainerNode]:
+        if "controller" in self.roles:
+            return []
+        return [peer for peer in self.peers if "controller" in peer.roles]
 
     def files(self) -> dict[str, str]:
         properties = kafka_properties(
@@ -74,7 +78,7 @@ class KafkaContainer(ContainerNode):
             password=self.password,
             data="/tmp/kraft-combined-logs",
         )
-        return {"server.properties": properties}
+        return {"/mnt/shared/config/server.properties": properties}
 
     def advertised(self) -> dict[str, str]:
         if "broker" not in self.roles:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
+import threading
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,6 @@ class ContainerNode(Node):
     port_inside: int
     published = True
     user: str | None = None  # None: as the image has it
-    files_in = "/labs"  # where in the container `files` lie
     stop_within = 8  # seconds, then SIGKILL
 
     def __init__(
@@ -55,12 +55,14 @@ class ContainerNode(Node):
         self.host = self.directory.name  # its name in the session's network
         self.in_network = False
         self.port = Port()
+        self._launched = threading.Event()
+        self._failure: BaseException | None = None
         self._container: DockerContainer | None = None
         self._looked = 0.0
 
     @abstractmethod
     def files(self) -> dict[str, str]:
-        """Name and text of what the server reads at its start."""
+        """Path in the container and text of what the server reads at its start."""
 
     def command(self) -> list[str] | None:
         """What to run instead of the image's own command."""
@@ -69,16 +71,35 @@ class ContainerNode(Node):
     def environment(self) -> dict[str, str]:
         return {}
 
-    def start(self) -> None:
-        with self._start_failure():
-            if self._container is None:
-                self._container = self._launched()
-            else:
-                self.port.release()
-                self._docker.start()
-        self._looked = 0.0
+    def follows(self) -> Iterable[ContainerNode]:
+        """Nodes to be launched before this one: it looks for them by name, and in a
+        network without them a name may take many seconds to be found missing."""
+        return ()
 
-    def _launched(self) -> DockerContainer:
+    def start(self) -> None:
+        try:
+            with self._start_failure():
+                if self._container is None:
+                    for node in self.follows():
+                        node.until_launched()
+                    self._container = self._launch_at_a_free_port()
+                else:
+                    self.port.release()
+                    self._docker.start()
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._looked = 0.0
+            self._launched.set()
+
+    def until_launched(self) -> None:
+        """Wait for the first `start`, perhaps in another thread; raises its error."""
+        self._launched.wait(60)
+        if self._failure:
+            raise self._failure
+
+    def _launch_at_a_free_port(self) -> DockerContainer:
         try:
             return self._launch()
         except APIError as error:
@@ -110,11 +131,10 @@ class ContainerNode(Node):
         if command := self.command():
             container.with_command(command)
         if self.published:
-            place = ("127.0.0.1", self.port.number)
-            container.ports = {f"{self.port_inside}/tcp": place}  # type: ignore[dict-item]
-        container.with_copy_into_container(
-            self._staged(), str(PurePosixPath(self.files_in).parent)
-        )
+            here = ("127.0.0.1", self.port.number)
+            container.ports = {f"{self.port_inside}/tcp": here}  # type: ignore[dict-item]
+        for place, folder in self._staged().items():
+            container.with_copy_into_container(folder, str(place.parent))
         more: dict[str, Any] = {
             "hostname": self.host,
             "labels": self.runtime.labels,
@@ -123,21 +143,26 @@ class ContainerNode(Node):
         if self.in_network:
             container.with_network(self.runtime.network())
             container.with_network_aliases(self.host)
+            # a peer that is down is asked for outside, where nobody may answer
+            more["dns_opt"] = ["timeout:1", "attempts:1"]
         else:
             more["network"] = "bridge"  # else testcontainers asks around for one
         return container.with_kwargs(**more)
 
-    def _staged(self) -> Path:
-        """The files, readable by any account in the container; the directory around
-        them is closed to other users of this machine."""
-        folder = self.directory / PurePosixPath(self.files_in).name
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+    def _staged(self) -> dict[PurePosixPath, Path]:
+        """Folders with the files, by their place in the container. Any account there
+        may read them; the directory around them is closed to others on this machine."""
+        staged = {}
         for name, text in self.files().items():
-            path = folder / name
+            place = PurePosixPath(name)
+            folder = self.directory / place.parent.name
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+            path = folder / place.name
             path.write_text(text)
             path.chmod(0o644)
-        return folder
+            staged[place.parent] = folder
+        return staged
 
     @contextlib.contextmanager
     def _start_failure(self) -> Iterator[None]:

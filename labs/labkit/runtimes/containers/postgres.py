@@ -5,7 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from ..settings import INITDB, postgres_conf
+from psycopg.pq import PGconn, Ping
+
+from ...wait import wait_until
+from ..base import StartFailed
+from ..settings import INITDB, SHOP_ALONE, postgres_conf
 from .node import ContainerNode
 
 if TYPE_CHECKING:
@@ -16,11 +20,8 @@ host all all all scram-sha-256
 host replication all all scram-sha-256
 """
 SERVER = "postgres -c config_file=/labs/postgresql.conf"
-# The replica's container comes up while its primary is still making its cluster.
 FOLLOW = """set -e
-trap 'exit 1' INT TERM
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    until pg_isready -q -h {host}; do sleep 0.05; done
     PGPASSWORD=$(cat /labs/password) pg_basebackup -D "$PGDATA" -R \
         -d 'host={host} user=postgres application_name={name}' \
         -X stream --checkpoint=fast --no-sync
@@ -58,12 +59,39 @@ class PostgresContainer(ContainerNode):
         if primary:
             self.in_network = primary.in_network = True
 
+    def follows(self) -> list[ContainerNode]:
+        return [self.primary] if self.primary else []
+
+    def start(self) -> None:
+        if self.primary and self._container is None:
+            self.primary.until_launched()
+            self.primary.until_it_answers()  # nothing can be copied before
+        super().start()
+
+    def until_it_answers(self) -> None:
+        """Wait until a copy can be made. Raises StartFailed with the log's end."""
+        place = f"host=127.0.0.1 port={self.port.number}".encode()
+
+        def answers() -> bool:
+            if not self.alive():
+                raise StartFailed(
+                    f"{self.name} died before it could be copied: "
+                    f"{self.exit_reason()}. Its log ends:\n{self.log_tail()}"
+                )
+            return PGconn.ping(place) == Ping.OK
+
+        wait_until(
+            answers, 60, lambda: f"{self.name} does not answer:\n{self.log_tail()}"
+        )
+
     def files(self) -> dict[str, str]:
         place = {"listen_addresses": "*", "hba_file": "/labs/pg_hba.conf"}
         return {
-            "postgresql.conf": postgres_conf({**self.settings, **place}),
-            "pg_hba.conf": HBA,
-            "password": self.password,
+            "/labs/postgresql.conf": postgres_conf({**self.settings, **place}),
+            "/labs/pg_hba.conf": HBA,
+            "/labs/password": self.password,
+            "/docker-entrypoint-initdb.d/shop.sql": "\\connect template1\n"
+            + SHOP_ALONE,
         }
 
     def command(self) -> list[str]:
@@ -75,7 +103,6 @@ class PostgresContainer(ContainerNode):
     def environment(self) -> dict[str, str]:
         return {
             "POSTGRES_PASSWORD_FILE": "/labs/password",
-            "POSTGRES_DB": "shop",
             "POSTGRES_INITDB_ARGS": shlex.join(INITDB),
             "TZ": "UTC",
         }

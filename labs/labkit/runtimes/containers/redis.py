@@ -34,11 +34,14 @@ class RedisContainer(ContainerNode):
         if primary:
             self.in_network = primary.in_network = True
 
+    def follows(self) -> list[ContainerNode]:
+        return [self.primary] if self.primary else []
+
     def files(self) -> dict[str, str]:
         place = {"bind": "*", "port": str(self.port_inside), "dir": "/data"}
         followed = (self.primary.host, self.port_inside) if self.primary else None
         conf = redis_conf(place, self.settings, self.password, followed)
-        return {"redis.conf": conf}
+        return {"/labs/redis.conf": conf}
 
     def command(self) -> list[str]:
         return ["redis-server", "/labs/redis.conf"]

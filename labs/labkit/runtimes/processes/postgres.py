@@ -22,14 +22,10 @@ from ...wait import wait_until
 from .. import cache
 from ..base import RuntimeUnavailable, StartFailed
 from ..session import Session
-from ..settings import INITDB, postgres_conf
+from ..settings import INITDB, SHOP_ALONE, postgres_conf
 from . import ProcessNode
 from .users import Identity, ordinary_user
 
-SHOP_ALONE = """alter database postgres rename to shop;
-alter database template0 is_template false;
-drop database template0;
-"""
 LONGEST_SOCKET_PATH = 103  # bytes on macOS; Linux allows 107
 
 
@@ -182,8 +178,6 @@ def make_cluster(data: Path, conf: str, identity: Identity) -> None:
         "local replication all trust\n"
         "host all all 127.0.0.1/32 scram-sha-256\n"
     )
-    # Half the files, and so half the time of every copy: no second and third
-    # database beside `shop`, which is `postgres` under another name.
     run("postgres", "--single", "-D", str(data), "template1", stdin=SHOP_ALONE)
 
 
