@@ -88,6 +88,7 @@ def install(python):
     progress = Progress(len(pinned))
     command = [str(python), "-m", "pip", "install", "--no-input"]
     command += ["--disable-pip-version-check", "--progress-bar", "off", "-r", str(LOCK)]
+    command += ["--no-compile"]  # a third of the time; imports compile what is used
     last = collections.deque(maxlen=12)
     with open(VENV / "pip.log", "w") as log, subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
@@ -99,7 +100,7 @@ def install(python):
             if step:
                 progress.step(step.group(2))
             elif line.startswith("Installing collected packages"):
-                progress.say("all found, putting them in place (about half a minute)")
+                progress.say("all found, putting them in place (half a minute or so)")
     if pip.returncode:
         progress.say("pip gave up; its last lines:")
         sys.stdout.write("".join("    " + line for line in last))
