@@ -256,8 +256,8 @@ class ContainerNode(Node):
             stats = self._docker.client.api.stats(
                 self._docker.id, stream=False, one_shot=True
             )["memory_stats"]
-        except (DockerException, KeyError):
-            return 0
+        except (DockerException, KeyError, ValueError):
+            return 0  # ValueError: one that is just being removed answers with nothing
         details = stats.get("stats", {})
         # the page cache can be had back at any time (cgroup v1 and v2 name it apart)
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
