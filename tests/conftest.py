@@ -16,4 +16,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in terminalreporter.stats.get("skipped", [])
     )
     for reason, count in reasons.items():
-        terminalreporter.write_line(f"NOT RUN: {count} test{'s' * (count > 1)}, {reason}", yellow=True)
+        terminalreporter.write_line(
+            f"NOT RUN: {count} test{'s' * (count > 1)}, {reason}", yellow=True
+        )
