@@ -43,6 +43,7 @@ class Kernel:
     """A Python process that runs a lab and waits."""
 
     def __init__(self, code, tmp_path):
+        self.shared_memory = posix_shared_memory()
         script = tmp_path / "lab.py"
         script.write_text(START + code)
         self.process = subprocess.Popen(
@@ -72,12 +73,18 @@ class Kernel:
         self.process.communicate()
 
 
-def nothing_left(directory, pids):
+def posix_shared_memory():
+    return {name for name in os.listdir("/dev/shm") if name.startswith("PostgreSQL.")}
+
+
+def nothing_left(kernel, pids):
+    directory = kernel.directory
+
     def gone():
         return not list(cleaner.processes_in(directory)) and not directory.exists()
 
     wait_until(gone, WITHIN, lambda: f"left: {list(cleaner.processes_in(directory))}")
-    assert not [n for n in os.listdir("/dev/shm") if n.startswith("PostgreSQL.")]
+    assert posix_shared_memory() <= kernel.shared_memory
     segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     assert not [s for s in segments if int(s.split()[4]) in pids]
 
@@ -88,7 +95,7 @@ def test_a_kernel_ended_by_a_signal_leaves_nothing(number, tmp_path):
     pids = kernel.pids()
     assert len(pids) > 10
     kernel.end(number)
-    nothing_left(kernel.directory, pids)
+    nothing_left(kernel, pids)
 
 
 def test_a_kernel_killed_while_its_servers_start_leaves_nothing(tmp_path):
@@ -96,14 +103,14 @@ def test_a_kernel_killed_while_its_servers_start_leaves_nothing(tmp_path):
     wait_until(kernel.pids, 10, "no server was launched")
     pids = kernel.pids()
     kernel.end(signal.SIGKILL)
-    nothing_left(kernel.directory, pids)
+    nothing_left(kernel, pids)
 
 
 def test_a_kernel_killed_during_a_fault_leaves_nothing(tmp_path):
     kernel = Kernel(FROZEN, tmp_path).wait_for("started")
     pids = kernel.pids()
     kernel.end(signal.SIGKILL)
-    nothing_left(kernel.directory, pids)
+    nothing_left(kernel, pids)
 
 
 def test_an_error_in_a_cell_leaves_nothing_once_the_kernel_ends(tmp_path):
@@ -112,7 +119,7 @@ def test_an_error_in_a_cell_leaves_nothing_once_the_kernel_ends(tmp_path):
     pids = kernel.pids()
     assert kernel.process.wait(WITHIN) == 3
     kernel.process.communicate()
-    nothing_left(kernel.directory, pids)
+    nothing_left(kernel, pids)
 
 
 def test_what_a_killed_cleaner_leaves_is_swept_by_the_next_session(tmp_path):
@@ -123,7 +130,7 @@ def test_what_a_killed_cleaner_leaves_is_swept_by_the_next_session(tmp_path):
     assert kernel.directory.exists()
     os.utime(kernel.directory, (0, 0))  # as if it had happened a while ago
     Session().close()
-    nothing_left(kernel.directory, pids)
+    nothing_left(kernel, pids)
 
 
 def test_a_living_session_is_not_swept_by_another():

@@ -31,7 +31,7 @@ def wait_until(
         if time.monotonic() >= end:
             text = otherwise if isinstance(otherwise, str) else otherwise()
             raise TimedOut(f"waited {within:g} s: {text}")
-        time.sleep(pause)
+        time.sleep(min(pause, max(0.0, end - time.monotonic())))
         pause = min(pause * 1.5, 0.05)  # quick at first, gentle on two cores later
 
 

@@ -62,8 +62,9 @@ class KafkaNode(ServerNode):
             return self.alive()
         with contextlib.suppress(KafkaError, OSError):
             # a client that is refused backs off for longer than a start takes
-            socket.create_connection(self.node.address(), timeout=1).close()
-            with self.cluster.short_lived_admin(self) as admin:
+            host, port = self.node.address()
+            socket.create_connection((host, port), timeout=1).close()
+            with self.cluster.short_lived_admin(f"{host}:{port}") as admin:
                 found = admin.describe_cluster()["brokers"]
                 return len(found) >= self.cluster.expected_brokers()
         return False
@@ -153,10 +154,11 @@ class Kafka(Server):
         return self._kept(KafkaAdminClient(**{**self.login(), **more}))
 
     @contextlib.contextmanager
-    def short_lived_admin(self, node: KafkaNode) -> Iterator[KafkaAdminClient]:
-        host, port = node.node.address()
-        more = {**self.login(), "bootstrap_servers": f"{host}:{port}"}
-        admin = KafkaAdminClient(**more, bootstrap_timeout_ms=5000)
+    def short_lived_admin(self, bootstrap: str = "") -> Iterator[KafkaAdminClient]:
+        """One that has not lost its broker to a fault; bootstrap: host:port, or all."""
+        login = self.login()
+        login["bootstrap_servers"] = bootstrap or self.bootstrap
+        admin = KafkaAdminClient(**login, bootstrap_timeout_ms=5000)
         try:
             yield admin
         finally:
@@ -175,21 +177,14 @@ class Kafka(Server):
         """
         settings = {key.replace("_", "."): value for key, value in config.items()}
         topic = NewTopic(name, partitions, replication, topic_configs=settings)
-        admin = self._admin()
-        admin.create_topics([topic])
-        self.brokers[0].until(
-            lambda: self._leaders(name) == partitions, 20, f"lead {name}"
-        )
+        with self.short_lived_admin() as admin:
+            admin.create_topics([topic])
 
-    def _leaders(self, topic: str) -> int:
-        found = self._admin().describe_topics([topic])[0]
-        return sum(p["leader_id"] >= 0 for p in found.get("partitions", []))
+            def leaders() -> int:
+                found = admin.describe_topics([name])[0].get("partitions", [])
+                return sum(partition["leader_id"] >= 0 for partition in found)
 
-    def _admin(self) -> KafkaAdminClient:
-        for client in self._clients:
-            if isinstance(client, KafkaAdminClient):
-                return client
-        return self.admin()
+            self.brokers[0].until(lambda: leaders() == partitions, 20, f"lead {name}")
 
     def end_offsets(self, topic: str) -> list[int]:
         """The next offset of each partition: how many records were ever written."""

@@ -72,7 +72,9 @@ class PostgresProcess(ProcessNode):
                 port=self.primary.port.number,
                 user="postgres",
                 application_name=self.name,
-            ).replace("'", "''")
+            )
+            # a configuration file reads both of them inside its quotes
+            stream = stream.replace("\\", "\\\\").replace("'", "''")
             with (self.data / "postgresql.auto.conf").open("a") as conf:
                 conf.write(f"primary_conninfo = '{stream}'\n")
         self.identity.own(self.directory)
