@@ -92,6 +92,9 @@ def tidied(notebook: NotebookNode) -> NotebookNode:
     """The notebook with nothing in it that another run would change."""
     count = 0
     for cell in notebook.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            # the site folds it by its tag; this is how JupyterLab does
+            cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
         cell.metadata = NotebookNode(
             {key: cell.metadata[key] for key in sorted(cell.metadata) if key in KEPT}
         )
