@@ -6,6 +6,8 @@ Everything that a lab needs is importable from here; a lab's own cells hold the 
 """
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if sys.platform == "win32":
     raise ImportError(
@@ -20,10 +22,12 @@ from .history import History, Op
 from .lab import Lab
 from .proof import Proof, ProofFailed, Run
 from .runtimes import RuntimeUnavailable, StartFailed
-from .servers.kafka import Kafka
-from .servers.postgres import Postgres
-from .servers.redis import Redis
 from .wait import TimedOut, service_time, wait_until
+
+if TYPE_CHECKING:
+    from .servers.kafka import Kafka
+    from .servers.postgres import Postgres
+    from .servers.redis import Redis
 
 __all__ = [
     "Fault",
@@ -48,3 +52,11 @@ __all__ = [
     "show",
     "wait_until",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Kafka`, `Postgres` and `Redis` when first named: a lab waits for no driver that
+    it does not use. Another server's class is found in a module of its name, too."""
+    if name in __all__:
+        return getattr(import_module(f".servers.{name.lower()}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

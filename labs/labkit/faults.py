@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .servers.base import ServerNode
-from .servers.postgres import Replica
 from .wait import wait_until
+
+if TYPE_CHECKING:  # a fault is handed its node; it needs no driver of its own
+    from .servers.base import ServerNode
+    from .servers.postgres import Replica
 
 Meter = Callable[[], float]
 Body = Generator[Meter, None, None]
