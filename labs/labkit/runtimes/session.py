@@ -88,7 +88,7 @@ def sweep(root: Path) -> None:
         try:
             if time.time() - directory.stat().st_mtime < 10:
                 continue  # perhaps just being made
-            with (directory / OWNER).open("r+") as owner:
+            with (directory / OWNER).open("a") as owner:  # half removed: none
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 cleaner.clean(directory)
         except OSError:
