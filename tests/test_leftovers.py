@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,13 @@ def test_a_living_session_is_not_swept_by_another():
     assert first.directory.exists()
     first.close()
     assert not first.directory.exists()
+
+
+def test_a_directory_that_was_half_removed_is_swept_too():
+    half_removed = Path(tempfile.mkdtemp(prefix="labs-", dir=data_root()))
+    os.utime(half_removed, (0, 0))
+    Session().close()
+    assert not half_removed.exists()
 
 
 def test_closing_a_lab_twice_does_no_harm():
