@@ -361,7 +361,13 @@ RUNS = {
         "seconds": 12.3,
         "peak_mb": 210.4,
         "proofs": {"bound": {"control": "holds", "incident": "violated"}},
-        "facts": {"stale": 12345, "share": 0.253, "word": "often", "late": True},
+        "facts": {
+            "stale": 12345,
+            "share": 0.253,
+            "word": "often",
+            "late": True,
+            "few": 12,
+        },
         "ledger": [
             {"endpoint": "GET /x", "promise": "fresh", "setting": "s", "owner": "o"}
         ],
@@ -409,6 +415,8 @@ def small_book(tmp_path):
         ("lag:facts.stale", "12,345 it is"),
         ("lag:facts.share|.1%", "25.3% it is"),
         ("lag:facts.word", "often it is"),
+        ("lag:facts.few|words", "twelve it is"),
+        ("lag:facts.few|Words", "Twelve it is"),
         ("lag:servers.PostgreSQL", "18.6 it is"),
         ("lag:proofs.bound.incident", "violated it is"),
     ],
@@ -427,6 +435,9 @@ def test_a_number_in_prose_comes_from_the_stored_run(small_book, asked, shown):
         "lag:facts",
         "lag",
         "lag:facts.word|.1%",
+        "lag:facts.stale|words",
+        "lag:facts.share|words",
+        "lag:facts.word|words",
         "lag:facts.late",
         "lag:facts.stale.more",
     ],
@@ -434,6 +445,12 @@ def test_a_number_in_prose_comes_from_the_stored_run(small_book, asked, shown):
 def test_a_number_that_no_run_has_is_a_warning(small_book, asked):
     _, said = small_book(f":measured:`{asked}`")
     assert "WARNING: measured:" in said
+
+
+def test_a_number_by_definition_stands_as_it_is_given(small_book):
+    (index, _), said = small_book(":given:`60 s` it is")
+    assert "60 s it is" in index
+    assert not said
 
 
 def test_the_ledger_links_each_promise_to_its_lab(small_book):

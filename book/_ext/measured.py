@@ -1,12 +1,15 @@
-"""The role {measured}: numbers in prose that come from a stored run of a lab.
+"""The roles {measured} and {given}: where the numbers in a chapter come from.
 
-    {measured}`read_your_writes:facts.fallbacks`
-    {measured}`read_your_writes:facts.share|.0%`
+    {measured}`read_your_writes:facts.fallbacks`    a number of a stored run
+    {measured}`read_your_writes:facts.share|.0%`    the same in a format, as in Python
+    {measured}`bad_partition:facts.salts|words`     "twelve"; |Words gives "Twelve"
+    {given}`60 s`                                   so by definition, not measured
 
-After the bar stands an optional format, as in Python. A value that no run has is a
-warning, and the book is built with warnings as errors.
+A value that no run has is a warning, and the book is built with warnings as errors.
+tools/chapters.py finds numbers that have neither role and should.
 """
 
+import number_words
 import stored_runs
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -27,10 +30,18 @@ def words(runs: dict[str, dict], text: str) -> str:
         raise stored_runs.Missing(f"{address!r} is neither a number nor a text")
     try:
         if form:
-            return format(value, form.strip())
+            return in_form(value, form.strip())
     except ValueError as error:
         raise stored_runs.Missing(f"{text!r}: {error}") from error
     return value if isinstance(value, str) else stored_runs.number(value)
+
+
+def in_form(value: float | str, form: str) -> str:
+    """A value in a format; "words" and "Words" are numbers spelt out."""
+    if form.lower() != "words":
+        return format(value, form)
+    spelt = number_words.spelt(value)
+    return spelt.capitalize() if form == "Words" else spelt
 
 
 class Measured(SphinxRole):
@@ -47,6 +58,14 @@ class Measured(SphinxRole):
         return [nodes.inline("", shown, classes=["measured", f"from-{lab}"])], []
 
 
+class Given(SphinxRole):
+    """Shows its text as it stands."""
+
+    def run(self):
+        return [nodes.inline("", self.text, classes=["given"])], []
+
+
 def setup(app: Sphinx) -> dict:
     app.add_role("measured", Measured())
+    app.add_role("given", Given())
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
