@@ -31,7 +31,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-HEAVIEST = 1_200_000  # bytes of a lab's page with all that it loads, uncompressed
+HEAVIEST = 1_200_000  # bytes of a page with all that it loads, uncompressed
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
@@ -53,8 +53,18 @@ def pages_in_toc():
 
 PAGES = pages_in_toc()
 LABS = [page for page in PAGES if page.startswith("labs/")]
-on_every_page = pytest.mark.parametrize("page", PAGES)
-on_every_lab = pytest.mark.parametrize("page", LABS)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request):
+    """Each page in turn; of this scope, so that all tests of a visit stand together."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=LABS)
+def lab(request):
+    """Each page of a lab in turn."""
+    return request.param
 
 
 @dataclass
@@ -114,27 +124,28 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def visit(browser, address, page):
+    """What happened when the page was opened, once for all its tests."""
+    return observe(browser, address, page)
+
+
 @pytest.fixture(scope="session")
-def visit(browser, address):
-    """Opens a page, once for all tests, and tells what happened."""
-    return functools.cache(functools.partial(observe, browser, address))
-
-
-@pytest.fixture
-def tab(browser, address):
-    """Opens a page to work with; closed after the test."""
-    contexts = []
-
-    def opened(page, **options):
-        contexts.append(browser.new_context(viewport=DESK, **options))
-        contexts[-1].set_default_timeout(10_000)
-        new = contexts[-1].new_page()
-        arrive(new, address + page, "load")
-        return new
-
+def context(browser):
+    """One window for all tabs, so that what the pages share is loaded once."""
+    opened = browser.new_context(viewport=DESK)
+    opened.set_default_timeout(10_000)
     yield opened
-    for context in contexts:
-        context.close()
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def tab(context, address, lab):
+    """The lab's page to work with, one for all its tests."""
+    opened = context.new_page()
+    arrive(opened, address + lab, "load")
+    yield opened
+    opened.close()
 
 
 def observe(browser, address, page):
@@ -201,43 +212,36 @@ UNNAMED = """() => {
 }"""
 
 
-@on_every_page
-def test_a_page_asks_nothing_of_another_host(visit, address, page):
-    elsewhere = [url for url in visit(page).requests if not url.startswith(address)]
+def test_a_page_asks_nothing_of_another_host(visit, address):
+    elsewhere = [url for url in visit.requests if not url.startswith(address)]
     assert not [url for url in elsewhere if not url.startswith(("data:", "blob:"))]
 
 
-@on_every_page
-def test_a_page_loads_all_its_parts_and_logs_no_error(visit, page):
-    assert not visit(page).problems
+def test_a_page_loads_all_its_parts_and_logs_no_error(visit):
+    assert not visit.problems
 
 
-@on_every_page
-def test_a_page_fits_a_phone(visit, page):
-    assert visit(page).width <= PHONE["width"]
+def test_a_page_fits_a_phone(visit):
+    assert visit.width <= PHONE["width"]
 
 
-@on_every_page
-def test_every_picture_and_control_has_words(visit, page):
-    assert not visit(page).unnamed
+def test_every_picture_and_control_has_words(visit):
+    assert not visit.unnamed
 
 
-@on_every_lab
-def test_the_page_of_a_lab_is_light(visit, page):
-    assert visit(page).weight < HEAVIEST
+def test_a_page_is_light(visit):
+    assert visit.weight < HEAVIEST
 
 
-@on_every_lab
-def test_a_panel_is_moved_by_the_keyboard_alone(tab, page):
-    opened = tab(page)
-    panels = opened.locator(".lk-explore").all()
+def test_a_panel_is_moved_by_the_keyboard_alone(tab):
+    panels = tab.locator(".lk-explore").all()
     assert panels, "a lab has a knob to turn"
     for panel in panels:
         rows = json.loads(panel.locator("script").first.text_content())
         knob = panel.locator("input[type=range]")
         knob.focus()
         for key, row in (("End", rows[-1]), ("Home", rows[0]), ("ArrowRight", rows[1])):
-            opened.keyboard.press(key)
+            tab.keyboard.press(key)
             assert panel.locator("output").all_text_contents() == row
             assert knob.get_attribute("aria-valuetext") == row[0]
         chosen = (
@@ -249,17 +253,16 @@ def test_a_panel_is_moved_by_the_keyboard_alone(tab, page):
         assert chosen.count(True) == 1
 
 
-@on_every_lab
-def test_a_panel_shows_all_its_values_without_a_kernel(tab, page):
-    panel = tab(page).locator(".lk-explore").first
+def test_a_panel_shows_all_its_values_without_a_kernel(tab):
+    panel = tab.locator(".lk-explore").first
     panel.locator("summary").press("Enter")
     assert panel.locator("details table").is_visible()
 
 
-@on_every_lab
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_verdict_can_be_read_by_day_and_by_night(tab, page, theme):
-    words = tab(page, color_scheme=theme).locator(".lk-card .lk-word")
+def test_a_verdict_can_be_read_by_day_and_by_night(tab, theme):
+    tab.emulate_media(color_scheme=theme)
+    words = tab.locator(".lk-card .lk-word")
     assert words.count(), "a lab shows verdicts"
     for word in words.all():
         ink, paper = (hexadecimal(part) for part in word.evaluate(COLOURS))
@@ -279,8 +282,9 @@ def hexadecimal(colour):
     return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
 
 
-def test_search_finds_a_word_of_the_book_and_opens_its_page(tab):
-    opened = tab(PAGES[0])
+def test_search_finds_a_word_of_the_book_and_opens_its_page(context, address):
+    opened = context.new_page()
+    arrive(opened, address + PAGES[0], "load")
     opened.keyboard.press("Control+k")
     opened.keyboard.type("partition")
     opened.keyboard.press("Enter")
@@ -289,6 +293,7 @@ def test_search_finds_a_word_of_the_book_and_opens_its_page(tab):
     opened.wait_for_load_state("load")
     assert "search.html" not in opened.url
     assert "partition" in opened.locator("article").inner_text().lower()
+    opened.close()
 
 
 class Links(HTMLParser):
@@ -312,7 +317,6 @@ def links(site):
     return functools.cache(lambda path: Links(site / path))
 
 
-@on_every_page
 def test_every_link_within_the_book_leads_somewhere(site, links, page):
     broken = []
     for link in links(page).links:
@@ -328,14 +332,12 @@ def test_every_link_within_the_book_leads_somewhere(site, links, page):
     assert not broken
 
 
-@on_every_page
 def test_no_page_shows_a_traceback(site, page):
     assert "Traceback" not in (site / page).read_text(encoding="utf-8")
 
 
-@on_every_lab
-def test_a_lab_begins_with_what_its_stored_run_proved(site, page):
-    html = (site / page).read_text(encoding="utf-8")
+def test_a_lab_begins_with_what_its_stored_run_proved(site, lab):
+    html = (site / lab).read_text(encoding="utf-8")
     article = html.partition("<article")[2]
     begin, status, rest = article.partition('<div class="lab-status')
     assert status
