@@ -176,13 +176,6 @@ def test_an_american_spelling_is_found(word: str) -> None:
 # --- pages of the repository itself ---
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_points_at_files_that_are_there(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)", (ROOT / page).read_text()):
-        if not re.match(r"[a-z]+:", target):
-            assert (ROOT / target).exists(), target
-
-
 def test_the_version_is_the_same_wherever_it_stands() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     newest = re.search(r"^## (\d[\d.]*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
