@@ -10,15 +10,18 @@ import time
 from pathlib import Path
 
 import docker
+import psutil
 import psycopg
 import pytest
 import redis
 
-from labkit import Kafka, Postgres, Redis, RuntimeUnavailable, wait_until
+from labkit import App, Kafka, Nginx, Postgres, Redis, RuntimeUnavailable, wait_until
 from labkit.runtimes import Session
 from labkit.runtimes.cleaner import LABEL
 from labkit.runtimes.containers import ContainerRuntime, engine, engine_problem
 from labkit.runtimes.containers import images as images_module
+from labkit.servers import http
+from labkit.servers.app import KEY
 from labkit.servers.base import side_by_side
 
 LABS = Path(__file__).parents[1] / "labs"
@@ -61,6 +64,16 @@ def cluster(runtime):
     cluster = started(runtime, Kafka(brokers=2))
     cluster.create_topic("orders", partitions=1, replication=2)
     return cluster
+
+
+@pytest.fixture(scope="module")
+def app(runtime, db):
+    return started(runtime, App(database=db))
+
+
+@pytest.fixture(scope="module")
+def edge(runtime, app):
+    return started(runtime, Nginx(upstreams=[app]))
 
 
 def left_of(client, session_id):
@@ -175,7 +188,25 @@ def test_kafkas_release_is_told(cluster):
     assert cluster.version().count(".") == 2
 
 
-def test_every_port_opens_on_loopback_only(client, runtime, db, cache, cluster):
+def test_an_application_beside_the_containers_is_reached_by_the_edge_alone(
+    client, app, edge
+):
+    assert edge.get("/health").status == 200
+    beside = app.members[0].node
+    inside = edge.edge.node.run("cat", "/etc/hosts")
+    assert "host.docker.internal" in inside
+    ports = {port for _, port in beside.listen()}
+    open_at = {
+        c.laddr.ip
+        for c in psutil.net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN and c.laddr.port in ports
+    }
+    assert open_at == {"127.0.0.1", engine.own_bridge(client) or "127.0.0.1"}
+    for address in beside.listen():
+        assert http.request(address, "GET", "/health").status == 403
+
+
+def test_every_port_opens_on_loopback_only(client, runtime, db, cache, cluster, edge):
     for container in containers_of(client, runtime):
         for published in container.ports.values():
             for place in published or []:
@@ -183,9 +214,10 @@ def test_every_port_opens_on_loopback_only(client, runtime, db, cache, cluster):
 
 
 def test_no_password_stands_where_the_engine_shows_it(
-    client, runtime, db, cache, cluster
+    client, runtime, db, cache, cluster, edge
 ):
     secrets = [db.primary.node.password, cache.primary.node.password, cluster.password]
+    secrets.append(KEY)
     for container in containers_of(client, runtime):
         shown = json.dumps(container.attrs)
         if container.status == "running":

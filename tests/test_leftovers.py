@@ -19,7 +19,7 @@ WITHIN = 10  # seconds: the promise
 
 START = """
 import json, os
-from labkit import Lab, Postgres, Redis, Kafka, faults
+from labkit import App, Lab, Nginx, Postgres, Redis, Kafka, faults
 lab = Lab("leftovers")
 def tell(what):
     print(json.dumps([what, str(lab._session.directory), lab._session._cleaner.pid]),
@@ -28,6 +28,8 @@ tell("session")
 """
 SERVERS = """
 db, cache, queue = lab.start(Postgres(replicas=1), Redis(), Kafka())
+app = App(database=db)
+lab.start(app, Nginx(upstreams=[app]))
 tell("started")
 input()
 """

@@ -15,7 +15,7 @@ if sys.platform == "win32":
         "clone and run the labs inside it."
     )
 
-from . import checks, exercises, faults, shop, show
+from . import checks, exercises, faults, observe, shop, show
 from .checks import Verdict
 from .faults import Fault
 from .history import History, Op
@@ -25,17 +25,23 @@ from .runtimes import RuntimeUnavailable, StartFailed
 from .wait import TimedOut, service_time, wait_until
 
 if TYPE_CHECKING:
+    from .servers.app import App
     from .servers.kafka import Kafka
+    from .servers.nginx import Nginx
     from .servers.postgres import Postgres
+    from .servers.prometheus import Prometheus
     from .servers.redis import Redis
 
 __all__ = [
+    "App",
     "Fault",
     "History",
     "Kafka",
     "Lab",
+    "Nginx",
     "Op",
     "Postgres",
+    "Prometheus",
     "Proof",
     "ProofFailed",
     "Redis",
@@ -47,6 +53,7 @@ __all__ = [
     "checks",
     "exercises",
     "faults",
+    "observe",
     "service_time",
     "shop",
     "show",
@@ -55,8 +62,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Kafka`, `Postgres` and `Redis` when first named: a lab waits for no driver that
-    it does not use. Another server's class is found in a module of its name, too."""
+    """A server's class when it is first named, from the module of its name: a lab waits
+    for no driver that it does not use."""
     if name in __all__:
         return getattr(import_module(f".servers.{name.lower()}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from importlib.util import find_spec
+from typing import Any
+
+
+def has_module(package: str, kind: str) -> bool:
+    """Whether a runtime has a module for a kind of server."""
+    return find_spec(f"{package}.{kind}") is not None
 
 
 class RuntimeUnavailable(Exception):
@@ -72,6 +79,18 @@ class Node(ABC):
 
     def release(self) -> str:
         """The product's version, for servers that do not tell it to their clients."""
+        raise NotImplementedError
+
+    def configure(self, conf: dict[str, Any]) -> None:
+        """Write another configuration, for servers that can change theirs."""
+        raise NotImplementedError
+
+    def reload(self) -> None:
+        """Make the running server read its configuration again."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> str:
+        """A file that the server writes beside its log; "" before it does."""
         raise NotImplementedError
 
     def log_tail(self, lines: int = 15) -> str:

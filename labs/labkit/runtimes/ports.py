@@ -7,7 +7,7 @@ import sys
 
 
 class Port:
-    """A free port of the loopback interface, kept for one server.
+    """A free port of the loopback interface (or of `host`), kept for one server.
 
     On Linux the port stays bound, without listening, for as long as this object lives:
     a server that sets SO_REUSEADDR (PostgreSQL, Redis, the JVM and Docker all do) can
@@ -15,10 +15,11 @@ class Port:
     Elsewhere two sockets may not share a port, so it is let go at `release`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self._socket: socket.socket | None = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind((host, 0))
         self.number: int = self._socket.getsockname()[1]
 
     def release(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,14 +82,31 @@ def inside_a_container() -> bool:
 def shares_loopback(client: Any) -> bool:
     """Whether the engine's bridge is an interface of this very machine.
 
-    Found out by trying: only an address of one's own can be bound. An engine inside
-    the same container as the notebook passes, as does one in the host's network.
+    An engine inside the same container as the notebook passes, as does one in the
+    host's network.
+    """
+    return bool(own_bridge(client))
+
+
+def own_bridge(client: Any) -> str:
+    """The address of the engine's bridge if it is one of this machine's, else "".
+
+    Found out by trying: only an address of one's own can be bound. Docker Desktop's
+    engine has its bridge in a machine of its own.
     """
     for config in client.networks.get("bridge").attrs["IPAM"]["Config"]:
+        address = config.get("Gateway") or str(ip_network(config["Subnet"])[1])
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((config.get("Gateway") or "", 0))
-            return True
-    return False
+            probe.bind((address, 0))
+            return address
+    return ""
+
+
+def bridge() -> str:
+    """`own_bridge` of the engine that testcontainers finds."""
+    from testcontainers.core.docker_client import DockerClient
+
+    return own_bridge(DockerClient().client)
 
 
 def reason(text: str, where: str) -> str:

@@ -17,6 +17,8 @@ NAMES = {
     "postgres": "postgres:18",
     "redis": "redis:8",
     "kafka": "apache/kafka:4.3.1",
+    "nginx": "nginx:1.26",
+    "prometheus": "prom/prometheus:v2.53.3",
 }
 
 

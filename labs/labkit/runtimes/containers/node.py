@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # from one more image. The session's cleaner does its work sooner and without either.
 testcontainers_config.ryuk_disabled = True
 
+HOST = "host.docker.internal"  # this machine, as containers know it
 FRESH = 0.05  # seconds for which a container's state is believed
 TAKEN = ("already allocated", "already in use", "not available")
 
@@ -42,6 +43,7 @@ class ContainerNode(Node):
     kind: str
     port_inside: int
     published = True
+    reaches_host = False  # whether it calls processes of this machine
     user: str | None = None  # None: as the image has it
     stop_within = 8  # seconds, then SIGKILL
 
@@ -140,6 +142,8 @@ class ContainerNode(Node):
             "labels": self.runtime.labels,
             "user": self.user,
         }
+        if self.reaches_host:  # Docker Desktop knows the name by itself
+            more["extra_hosts"] = {HOST: "host-gateway"}
         if self.in_network:
             container.with_network(self.runtime.network())
             container.with_network_aliases(self.host)
@@ -192,6 +196,10 @@ class ContainerNode(Node):
 
     def address(self) -> tuple[str, int]:
         return "127.0.0.1", self.port.number
+
+    def seen_from_containers(self) -> tuple[str, int]:
+        """Host and port for a client in the session's network."""
+        return self.host, self.port_inside
 
     def alive(self) -> bool:
         return self._state().get("Running", False)

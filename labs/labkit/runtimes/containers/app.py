@@ -1,0 +1,40 @@
+"""The shop's application beside the containers: a process of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..ports import Port
+from ..processes.app import AppProcess
+from .engine import bridge
+from .node import HOST
+
+if TYPE_CHECKING:
+    from . import ContainerRuntime
+
+
+def node(runtime: ContainerRuntime, name: str, **options: Any) -> AppBeside:
+    return AppBeside(runtime.session, name, **options)
+
+
+class AppBeside(AppProcess):
+    """Also answers containers, which know this machine as `host.docker.internal`.
+
+    With Docker Desktop that leads to this machine's loopback. On Linux it leads to the
+    bridge's address, where the application then listens as well: no other machine can
+    reach that one, but every container can, and so every request must show the key.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        address = bridge()
+        self.beside = Port(address) if address else self.port
+
+    def listen(self) -> list[tuple[str, int]]:
+        if self.beside is self.port:
+            return [self.address()]
+        self.beside.release()
+        return [self.address(), (self.beside.host, self.beside.number)]
+
+    def seen_from_containers(self) -> tuple[str, int]:
+        return HOST, self.beside.number

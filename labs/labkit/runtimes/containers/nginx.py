@@ -1,0 +1,70 @@
+"""nginx from its official image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..settings import nginx_conf
+from .node import ContainerNode
+
+if TYPE_CHECKING:
+    from . import ContainerRuntime
+
+CONF = "/labs/nginx.conf"
+
+
+def node(runtime: ContainerRuntime, name: str, **options: Any) -> NginxContainer:
+    return NginxContainer(runtime, name, **options)
+
+
+class NginxContainer(ContainerNode):
+    """conf: options of `Nginx`, with nodes as upstreams. password: shown to them."""
+
+    kind = "nginx"
+    port_inside = 8080
+    reaches_host = True
+
+    def __init__(
+        self, runtime: ContainerRuntime, name: str, conf: dict[str, Any], password: str
+    ) -> None:
+        super().__init__(runtime, name, password)
+        self.conf = conf
+        for one in self.follows():
+            self.in_network = one.in_network = True
+
+    def follows(self) -> Iterable[ContainerNode]:
+        found = [one for group in self.conf["upstreams"].values() for one in group]
+        return [one for one in found if isinstance(one, ContainerNode)]
+
+    def files(self) -> dict[str, str]:
+        return {CONF: self.text(self.conf)}
+
+    def text(self, conf: dict[str, Any]) -> str:
+        return nginx_conf(
+            {**conf, "upstreams": addresses(conf["upstreams"])},
+            listen=str(self.port_inside),
+            scratch="/tmp",
+            user="nginx",
+            key=self.password,
+        )
+
+    def configure(self, conf: dict[str, Any]) -> None:
+        assert self._container is not None
+        self._container.copy_into_container(self.text(conf).encode(), CONF)
+        self.conf = conf
+
+    def reload(self) -> None:
+        self.signal(1, "HUP")
+
+    def command(self) -> list[str]:
+        return ["nginx", "-e", "stderr", "-c", CONF]
+
+
+def addresses(upstreams: dict[str, list[Any]]) -> dict[str, list[str]]:
+    def place(one: Any) -> str:
+        if isinstance(one, str):
+            return one
+        return "{}:{}".format(*one.seen_from_containers())
+
+    return {name: [place(one) for one in group] for name, group in upstreams.items()}
