@@ -21,6 +21,11 @@ ROWS = [
     {"bound": bound, "stale": 100 - bound, "p99": bound / 7, "note": "n"}
     for bound in (0, 10, 40, 100)
 ]
+BRANCHES = [
+    show.Branch(0, "customer read page:1", "ok", began=0, took=40),
+    show.Branch(1, "customer look page:1", "ok", began=1, took=2),
+    show.Branch(1, "customer rebuild page:1", "TimeoutError", began=4, took=None),
+]
 DARK_PAGES = ("#121212", "#111111")  # the book's, JupyterLab's
 
 
@@ -63,6 +68,7 @@ FORMS = {
     "run": lambda: show.run(run()),
     "grade": lambda: show.grade(Grade(True, "every read was old")),
     "explore": panel,
+    "tree": lambda: show.tree(BRANCHES, "a trace"),
 }
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 
@@ -144,6 +150,7 @@ def test_a_notebook_is_offered_text_and_html(form):
         show.verdict(verdict("unknown", reason=NASTY, counts={NASTY: 1})).html,
         show.run(run(name=NASTY)).html,
         show.grade(Grade(False, NASTY)).html,
+        show.tree([show.Branch(0, NASTY, NASTY)], NASTY).html,
         panel([{"b": NASTY, NASTY: 1}], knob="b", measures=[NASTY], alt=NASTY).html,
         panel([{"b": 1, NASTY: 1}], knob="b", measures=[NASTY], caption=NASTY).html,
     ],
@@ -194,6 +201,20 @@ def test_rows_too_wide_for_a_terminal_are_read_as_records():
 
 def test_a_key_that_a_later_row_lacks_is_a_dash():
     assert show.table([{"a": 1, "b": 2}, {"a": 3}]).text.endswith("3  –")
+
+
+def test_a_tree_nests_what_belongs_together():
+    deep = [show.Branch(d, f"b{n}") for n, d in enumerate((0, 1, 2, 1, 0))]
+    shown = show.tree(deep)
+    assert shown.text.splitlines() == ["b0", "├─ b1", "│  └─ b2", "└─ b3", "b4"]
+    inside = [e.text for e in Elements(shown.html).named("li")]
+    assert inside == ["b0b1b2b3", "b1b2", "b2", "b3", "b4"]
+    assert show.tree([], "spans").text == "spans\nnothing to show"
+
+
+def test_what_has_not_ended_has_a_bar_to_the_end_of_the_tree():
+    *_, open_end = Elements(show.tree(BRANCHES).html).named("i")
+    assert open_end.attrs["style"] == "margin-left:10.0%;width:90.0%"
 
 
 @pytest.mark.parametrize("state", ["holds", "violated", "unknown"])

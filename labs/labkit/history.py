@@ -126,13 +126,15 @@ class History:
         try:
             yield record
         except BaseException as error:
-            record.t_ret = time.monotonic() - self._began
+            ended = time.monotonic() - self._began
             lines = str(error).splitlines() or [""]
             record.error = f"{type(error).__name__}: {lines[0]}".rstrip(": ")
             record.outcome = outcome_of(op, error)
+            record.t_ret = ended  # last: who watches meanwhile sees no half an end
             raise
-        record.t_ret = time.monotonic() - self._began
+        ended = time.monotonic() - self._began
         record.outcome = "ok"
+        record.t_ret = ended
 
     def add(self, op: Op) -> Op:
         """Add an operation written by hand; an op_id of 0 becomes the next free one.
@@ -158,13 +160,11 @@ class History:
         """The operations that match every argument given, in order of t_call."""
         wanted: dict[str, Any] = {"op": op, "client": client, "key": key}
         wanted |= {"outcome": outcome, "inner": inner}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
         with self._lock:
-            found = [
-                o
-                for o in self._ops.values()
-                if all(getattr(o, name) == value for name, value in wanted.items())
-            ]
+            found = list(self._ops.values())
+        for name, value in wanted.items():
+            if value is not None:
+                found = [o for o in found if getattr(o, name) == value]
         return sorted(found, key=lambda o: (o.t_call, o.op_id))
 
     def schedule(self) -> list[tuple[str, str, str | None, Any]]:

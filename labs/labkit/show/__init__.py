@@ -10,8 +10,10 @@ from .live import live
 from .notebook import install
 from .shown import Shown
 from .tables import table
+from .trees import Branch, tree
 
 __all__ = [
+    "Branch",
     "Shown",
     "axes",
     "explore",
@@ -21,5 +23,6 @@ __all__ = [
     "run",
     "setup",
     "table",
+    "tree",
     "verdict",
 ]
