@@ -61,7 +61,7 @@ def seen():
 
 def test_a_board_has_one_row_an_operation_and_node_with_errors_and_doubts(seen):
     assert observe.dashboard(seen).text.splitlines() == [
-        "the board of incident",
+        "the board of the run: incident",
         "operation  node     count  errors  in doubt",
         "---------  -------  -----  ------  --------",
         "look       redis        1       0         0",
@@ -98,7 +98,7 @@ def test_a_board_can_be_had_of_a_run(seen):
     class Run:
         name, history = "guarded", seen
 
-    assert observe.dashboard(Run()).text.startswith("the board of guarded")
+    assert observe.dashboard(Run()).text.startswith("the board of the run: guarded")
 
 
 def test_a_board_of_stale_reads_is_green():

@@ -35,7 +35,7 @@ def dashboard(
         groups[op.op, op.node or ""].append(op)
     rows = [_row(*names, groups[names], timing) for names in sorted(groups)]
     name = history.run if isinstance(run, History) else run.name
-    return show.table(rows, caption or f"the board of {name or 'one'} run")
+    return show.table(rows, caption or f"the board of the run: {name}")
 
 
 def _row(op: str, node: str, ops: list[Op], timing: bool) -> dict[str, Any]:

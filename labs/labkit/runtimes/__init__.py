@@ -21,6 +21,9 @@ class Runtime(Protocol):
 
     name: str
 
+    def has(self, kind: str) -> bool:
+        """Whether it can start this kind of server: "postgres", "prometheus", ..."""
+
     def node(self, kind: str, name: str, **options: object) -> Node: ...
 
 

@@ -11,6 +11,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..base import has_module
 from ..cleaner import LABEL, USES_CONTAINERS
 from ..session import Session
 from .engine import engine_host, engine_problem
@@ -35,6 +36,9 @@ class ContainerRuntime:
         self.images = Images()
         self._network: Network | None = None
         self._lock = threading.Lock()
+
+    def has(self, kind: str) -> bool:
+        return has_module(__name__, kind)
 
     def node(self, kind: str, name: str, **options: Any) -> ContainerNode:
         """A node of the server `kind`, not started. The options are the kind's own."""

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from ...wait import TimedOut, wait_until
-from ..base import Node, StartFailed
+from ..base import Node, RuntimeUnavailable, StartFailed, has_module
 from ..cleaner import processes_in, remove_shared_memory, send
 from ..ports import Port
 from ..session import Session
@@ -33,8 +33,19 @@ class ProcessRuntime:
     def __init__(self, session: Session) -> None:
         self.session = session
 
+    def has(self, kind: str) -> bool:
+        return has_module(__name__, kind)
+
     def node(self, kind: str, name: str, **options: Any) -> ProcessNode:
-        """A node of the server `kind`, not started. The options are the kind's own."""
+        """A node of the server `kind`, not started. The options are the kind's own.
+
+        Raises RuntimeUnavailable for a server that has no form as a plain process.
+        """
+        if not self.has(kind):
+            raise RuntimeUnavailable(
+                f"{name} runs in containers only, since no package brings it as a "
+                "plain process: start Docker, and use LABS_RUNTIME=containers"
+            )
         module = import_module(f".{kind}", __name__)
         return module.node(self.session, name, **options)
 
