@@ -283,7 +283,7 @@ def test_an_inner_operation_has_no_header_of_its_own(seen):
 
 def test_a_trace_is_shown_as_a_tree_without_times(seen):
     assert observe.trace(seen, 2).text.splitlines() == [
-        "trace 2",
+        "one trace",
         "bob read page:1 at redis, version 2: ok",
         "├─ bob look page:1 at redis: ok",
         "└─ bob rebuild page:1 at primary, version 2: ok",
@@ -341,6 +341,11 @@ def test_lines_are_filtered_as_operations_are(seen):
     for given in (dict(outcome="fail"), dict(key="page:1", inner=True), dict(op="x")):
         ids = [json.loads(line)["op_id"] for line in observe.lines(seen, **given)]
         assert ids == [one.op_id for one in seen.ops(**given)]
+
+
+def test_a_line_can_be_kept_short(seen):
+    (line,) = observe.lines(seen, client="kim", fields=("key", "level", "version"))
+    assert line == '{"key": "page:3", "level": "warning"}'  # it has no version
 
 
 def test_a_level_tells_doubt_from_failure(seen):

@@ -58,8 +58,8 @@ def trace(history: History, op: Op | int, *, timing: bool = False) -> show.Shown
     """The trace of one operation, given itself or its id, as a tree of its spans.
 
     An inner operation is shown with the whole trace that it belongs to. Without
-    `timing` there are no times in it, so it can be compared from run to run; with it,
-    each span has a bar, its milliseconds, and when it began.
+    `timing` there are no times and no id in it, so it can be compared from run to run;
+    with it, the trace has its id, and each span a bar and its milliseconds.
     Raises ValueError when the history has no such operation.
     """
     wanted = op if isinstance(op, int) else op.op_id
@@ -70,7 +70,7 @@ def trace(history: History, op: Op | int, *, timing: bool = False) -> show.Shown
     family = [place for place in everything if place.root is root]
     origin = root.t_call if timing else None
     branches = list(_branches(family, root, 0, origin))
-    return show.tree(branches, f"trace {root.op_id:x}")
+    return show.tree(branches, f"trace {root.op_id:x}" if timing else "one trace")
 
 
 def _branches(
