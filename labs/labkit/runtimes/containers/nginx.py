@@ -30,8 +30,9 @@ class NginxContainer(ContainerNode):
     ) -> None:
         super().__init__(runtime, name, password)
         self.conf = conf
+        self.in_network = True  # for an edge that may come to stand before it
         for one in self.follows():
-            self.in_network = one.in_network = True
+            one.in_network = True
 
     def follows(self) -> Iterable[ContainerNode]:
         found = [one for group in self.conf["upstreams"].values() for one in group]
