@@ -37,7 +37,7 @@ incident: ready ## run one lab on real servers, here in the terminal (LAB=replic
 	@$(PY) tools/incident.py
 
 test: ready ## prove everything: the library, the book, and every lab run again
-	$(PY) -m pytest -n auto --dist loadgroup $(TESTS)
+	$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder $(TESTS)
 
 notebooks: ready ## open the labs in JupyterLab
 	$(PY) -m jupyterlab labs

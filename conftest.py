@@ -1,4 +1,4 @@
-"""Tests run side by side: each file's in one worker, each lesson and lab on its own."""
+"""Tests run side by side: each file's in one worker, each lesson on its own."""
 
 import os
 import sys
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "labs"))
 
 A_LAB = 1.0e9  # bytes that one worker's servers may need
-ONE_BY_ONE = {"test_lessons.py"}  # each test of these is a whole lab
+LESSONS = "test_lessons.py"  # each of its tests is a whole lab
+LONGEST_FIRST = ("test_site.py", LESSONS, ".ipynb")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -20,13 +22,24 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return max(1, min((os.cpu_count() or 1) + 1, room))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A group is what one worker runs in order: a notebook's cells share a kernel."""
-    for item in items:
-        group = item.path.name
-        if group in ONE_BY_ONE:
-            group = item.name
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadScopeScheduling):
+    """One worker runs a file's tests in order: a notebook's cells share a kernel."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if file.endswith(LESSONS) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """The longest first, so that no worker sits over one while the others are done."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.path.name.endswith(LONGEST_FIRST))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

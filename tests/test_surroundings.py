@@ -38,6 +38,12 @@ def left_in(folder):
     return [p.name for p in Path(folder).iterdir() if p.name.startswith("labs-")]
 
 
+@pytest.fixture
+def tmp_path(tmp_path_factory):
+    """A folder whose path leaves room for a socket's name, unlike pytest's own."""
+    return tmp_path_factory.mktemp("d")
+
+
 def test_an_unknown_runtime_is_named_with_the_known_ones(tmp_path):
     said = error(run(START, LABS_RUNTIME="podman", LABS_DATA=str(tmp_path)))
     assert "'podman'" in said and "containers or processes" in said
