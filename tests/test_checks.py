@@ -26,6 +26,7 @@ EVERY_CHECK = {
     "partition_progress": checks.partition_progress,
     "partition_skew": checks.partition_skew,
     "key_order": checks.key_order,
+    "everybody_is_answered": checks.everybody_is_answered,
 }
 
 
@@ -255,6 +256,14 @@ def test_the_verdict_shows_what_a_client_saw():
     assert len(verdict.examples) == 3
 
 
+def test_the_same_thing_seen_often_is_one_example():
+    seen = [write(2), read(1), read(1), read(0), read(1), read(1)]
+    assert checks.read_your_writes(history_of(*seen)).examples == (
+        "shopkeeper wrote version 2 and then read version 1 from replica1",
+        "shopkeeper wrote version 2 and then read version 0 from replica1",
+    )
+
+
 def test_a_verdict_that_holds_is_one_line():
     verdict = checks.read_your_writes(history_of(write(1), read(1)))
     assert str(verdict) == "HOLDS     read your writes: 1 read checked"
@@ -466,6 +475,69 @@ def test_one_read_beyond_the_bound_is_found(seed):
 
 
 # Lost writes
+
+
+def test_a_client_that_is_told_an_error_or_nothing_was_not_answered():
+    refused = (
+        'OperationalError: connection to server at "127.0.0.1", port 4711 failed: '
+        "FATAL:  too many connections"
+    )
+    history = history_of(
+        read(1),
+        read(None, client="shopper 10", outcome="fail", error=refused),
+        read(None, client="shopper 9", outcome="unknown"),
+    )
+    verdict = checks.everybody_is_answered(history)
+    assert (verdict.checked, verdict.violations) == (3, 2)
+    assert verdict.counts == {"answered": 1}
+    assert verdict.examples == (
+        "a client was told: nothing",
+        "a client was told: too many connections",
+    )
+
+
+def test_what_the_system_does_for_an_answer_is_no_request():
+    history = history_of(read(None, outcome="fail", inner=True))
+    assert checks.everybody_is_answered(history).unknown
+    history.add(read(1))
+    verdict = checks.everybody_is_answered(history)
+    assert verdict.holds
+    assert verdict.checked == 1
+
+
+def test_only_the_operation_that_is_asked_about_counts():
+    history = history_of(read(None, outcome="fail"), write(1))
+    assert checks.everybody_is_answered(history, asks="write").holds
+    assert checks.everybody_is_answered(history).violated
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_answer_taken_away_is_found(seed):
+    rng = random.Random(seed)
+    ops = [read(n, client=f"shopper {n}") for n in range(1, rng.randint(2, 20))]
+    assert checks.everybody_is_answered(history_of(*ops)).holds
+    rng.choice(ops).outcome = rng.choice(["fail", "unknown"])
+    assert checks.everybody_is_answered(history_of(*ops)).violations == 1
+
+
+def test_a_check_of_a_labs_own_is_made_as_the_others_are():
+    @checks.check("small pages", "pages", "Under {most} bytes.", "nobody looked")
+    def small_pages(history, most=10):
+        found = checks.Findings()
+        for op in history.ops("read"):
+            found.checked += 1
+            if op.extra["bytes"] >= most:
+                found.broke(f"{op.client} waited", op.client)
+        return found
+
+    history = history_of(read(1, extra={"bytes": 5}), read(1, extra={"bytes": 50}))
+    verdict = small_pages(history)
+    assert verdict.violated
+    assert verdict.definition == "Under 10 bytes."
+    assert str(verdict).startswith("VIOLATED  small pages: 1 of 2 pages")
+    assert small_pages(history, most=51).holds
+    assert small_pages(history_of()).reason == "nothing to check: nobody looked"
+    assert small_pages(history_of(read(1))).unknown, "it crashed"
 
 
 def test_a_write_that_was_acknowledged_and_is_gone_is_lost():

@@ -47,7 +47,7 @@ class Verdict:
     check       the promise's name: "read your writes"
     state       "holds", "violated" or "unknown"
     checked     how many `unit` were checked; violations: how many of them broke it
-    examples    at most three sentences about what a client saw
+    examples    at most three different sentences about what a client saw
     definition  the promise in one sentence
     counts      further numbers by name, for prose and tables
     reason      why the state is unknown, else ""
@@ -128,8 +128,8 @@ def combine(*verdicts: Verdict) -> Verdict:
 
 
 @dataclass
-class _Findings:
-    """What a check gathers: how many it checked, and what broke the promise."""
+class Findings:
+    """What a check gathers: how many it `checked`, and what `broke` the promise."""
 
     checked: int = 0
     broken: list[tuple[list, str]] = field(default_factory=list)
@@ -143,27 +143,37 @@ class _Findings:
 
     def examples(self) -> tuple[str, ...]:
         ranked = sorted(self.broken, key=lambda pair: pair[0])
-        return tuple(sentence for _, sentence in ranked[:MOST_EXAMPLES])
+        different = dict.fromkeys(sentence for _, sentence in ranked)
+        return tuple(different)[:MOST_EXAMPLES]
 
 
 def check(
     name: str, unit: str, definition: str, needs: str
-) -> Callable[[Callable[..., _Findings]], Callable[..., Verdict]]:
-    """Make a function that returns findings into a check that returns a `Verdict`.
+) -> Callable[[Callable[..., Findings]], Callable[..., Verdict]]:
+    """Make a function that returns `Findings` into a check that returns a `Verdict`.
+
+        @check("small pages", "pages", "A page is small.", "nobody opened a page")
+        def small_pages(history):
+            found = Findings()
+            for op in history.ops("read", outcome="ok"):
+                found.checked += 1
+                if op.extra["bytes"] > 1000:
+                    found.broke(f"{op.client} waited for a large page", op.client)
+            return found
 
     `definition` may name parameters in braces; `needs` ends "nothing to check: ...".
     An exception inside the check makes the verdict unknown, with its text as reason;
     a call that does not fit the check's signature raises TypeError as usual.
     """
 
-    def decorate(find: Callable[..., _Findings]) -> Callable[..., Verdict]:
+    def decorate(find: Callable[..., Findings]) -> Callable[..., Verdict]:
         signature = inspect.signature(find)
 
         @functools.wraps(find)
         def checked(history: History, **params: Any) -> Verdict:
             bound = signature.bind(history, **params)
             bound.apply_defaults()
-            reason, findings = "", _Findings()
+            reason, findings = "", Findings()
             try:
                 findings = find(*bound.args, **bound.kwargs)
             except Exception as error:
@@ -200,7 +210,7 @@ def check(
     "A client that has been told that its write is done never reads an older version.",
     "no client read what it had written",
 )
-def read_your_writes(history: History) -> _Findings:
+def read_your_writes(history: History) -> Findings:
     """Does a client see its own acknowledged writes?
 
     A client's *own write* to a key is an acknowledged write by the same client. A read
@@ -212,7 +222,7 @@ def read_your_writes(history: History) -> _Findings:
 
     Cost: O(n) after a sort by time.
     """
-    findings, several_keys = _Findings(), _several_keys(history)
+    findings, several_keys = Findings(), _several_keys(history)
     owed: dict[tuple, float] = {}
     for op, returned in _in_time(_reads(history) + _writes(history)):
         own = (op.client, op.key)
@@ -232,7 +242,7 @@ def read_your_writes(history: History) -> _Findings:
     "A client that has seen a version never reads an older one afterwards.",
     "no client read the same key twice",
 )
-def monotonic_reads(history: History) -> _Findings:
+def monotonic_reads(history: History) -> Findings:
     """Does time run forwards for a client?
 
     A read *follows* the client's reads of the same key that are before it, and only
@@ -243,7 +253,7 @@ def monotonic_reads(history: History) -> _Findings:
 
     Cost: O(n) after a sort by time.
     """
-    findings, several_keys = _Findings(), _several_keys(history)
+    findings, several_keys = Findings(), _several_keys(history)
     highest: dict[tuple, float] = {}
     for op, returned in _in_time(_reads(history)):
         own = (op.client, op.key)
@@ -265,7 +275,7 @@ def monotonic_reads(history: History) -> _Findings:
 )
 def staleness_bound(
     history: History, *, bound: float, in_: str = "versions"
-) -> _Findings:
+) -> Findings:
     """Is what a client reads fresh enough?
 
     A version of a key is *superseded* when the write of a later version of that key is
@@ -281,7 +291,7 @@ def staleness_bound(
     """
     if in_ not in ("versions", "seconds"):
         raise ValueError(f"in_ is 'versions' or 'seconds', not {in_!r}")
-    findings, several_keys = _Findings(), _several_keys(history)
+    findings, several_keys = Findings(), _several_keys(history)
     acknowledged: dict[Any, list[float]] = defaultdict(list)  # in order, by key
     distinct: dict[Any, set[float]] = defaultdict(set)  # the same, to look up
     writes = _writes(history)
@@ -307,6 +317,39 @@ def staleness_bound(
     return findings
 
 
+# Checks of who is answered
+
+
+@check(
+    "everybody is answered",
+    "requests",
+    "Whoever asks is answered, and not with an error.",
+    "nobody asked",
+)
+def everybody_is_answered(history: History, *, asks: str = "read") -> Findings:
+    """Is everybody answered?
+
+    A *request* is an operation named `asks` that a client set out to do; what the
+    system does in answer (`inner`) is none. It is *answered* when it is acknowledged.
+
+    Violation: a request that was not answered, whether it failed or is in doubt. The
+    examples are what clients were told; which of them were refused is often luck.
+
+    Counts: answered.
+
+    Cost: O(n).
+    """
+    findings = Findings()
+    for op in history.ops(asks, inner=False):
+        findings.checked += 1
+        if op.outcome != "ok":
+            # an error of a connection begins with an address, which differs
+            told = re.split(r"(?:FATAL|failed): +", op.error or "nothing")[-1]
+            findings.broke(f"a client was told: {told}", told)
+    findings.counts = {"answered": findings.checked - len(findings.broken)}
+    return findings
+
+
 # Checks of what is stored and what is processed
 
 
@@ -316,7 +359,7 @@ def staleness_bound(
     "A write that a client was told is done is still there at the end.",
     "no write was acknowledged",
 )
-def lost_acknowledged_writes(history: History, *, survived: Iterable[Any]) -> _Findings:
+def lost_acknowledged_writes(history: History, *, survived: Iterable[Any]) -> Findings:
     """Is everything still there that a client was told is stored?
 
     A *write* here is a "write" or a "produce", with or without a version, whose value
@@ -332,7 +375,7 @@ def lost_acknowledged_writes(history: History, *, survived: Iterable[Any]) -> _F
 
     Cost: O(n + number of survivors).
     """
-    findings = _Findings()
+    findings = Findings()
     there = {_same(value): value for value in survived}
     texts = {_text(value) for value in there.values()}
     writes = history.ops("write") + history.ops("produce")
@@ -363,7 +406,7 @@ def lost_acknowledged_writes(history: History, *, survived: Iterable[Any]) -> _F
     "No message is processed more than once.",
     "no message was processed",
 )
-def duplicates(history: History) -> _Findings:
+def duplicates(history: History) -> Findings:
     """Is each message processed once?
 
     A message is *processed* by an acknowledged "process"; one in doubt may have had no
@@ -376,7 +419,7 @@ def duplicates(history: History) -> _Findings:
 
     Cost: O(n).
     """
-    findings = _Findings()
+    findings = Findings()
     processed: dict[str, list[Op]] = defaultdict(list)
     for op in history.ops("process", outcome="ok"):
         processed[_identity(op)].append(op)
@@ -399,7 +442,7 @@ def duplicates(history: History) -> _Findings:
     "Messages of one key are processed in the order in which they were produced.",
     "no two messages of one key were produced and processed",
 )
-def key_order(history: History) -> _Findings:
+def key_order(history: History) -> Findings:
     """Are the messages of one key processed in the order in which they were produced?
 
     A message is *produced* from its first call of "produce" that did not fail until the
@@ -413,7 +456,7 @@ def key_order(history: History) -> _Findings:
 
     Cost: O(n) after a sort by time.
     """
-    findings = _Findings()
+    findings = Findings()
     called: dict[str, Op] = {}
     settled: dict[str, float] = {}
     for op in history.ops("produce"):
@@ -447,7 +490,7 @@ def key_order(history: History) -> _Findings:
     "Per expiry, a key's value is rebuilt no more often than allowed: {allowed}.",
     "nothing was rebuilt",
 )
-def rebuilds_per_expiry(history: History, *, allowed: int = 1) -> _Findings:
+def rebuilds_per_expiry(history: History, *, allowed: int = 1) -> Findings:
     """Does an expiry cost one rebuild, or one from every client that noticed?
 
     A key's *period* runs from the call of one "expire" of that key to the next; the
@@ -462,7 +505,7 @@ def rebuilds_per_expiry(history: History, *, allowed: int = 1) -> _Findings:
 
     Cost: O(n) after a sort by time.
     """
-    findings = _Findings()
+    findings = Findings()
     expiries: Counter[Any] = Counter()
     rebuilds: Counter[tuple[Any, int]] = Counter()
     for op in history:
@@ -492,7 +535,7 @@ def rebuilds_per_expiry(history: History, *, allowed: int = 1) -> _Findings:
     "No partition that has lag keeps the same committed offset for {polls} polls.",
     "no partition was polled",
 )
-def partition_progress(history: History, *, polls: int = 5) -> _Findings:
+def partition_progress(history: History, *, polls: int = 5) -> Findings:
     """Does every partition that has work move?
 
     A *poll* is an acknowledged "poll" with extra {partition, lag, committed}: for one
@@ -512,7 +555,7 @@ def partition_progress(history: History, *, polls: int = 5) -> _Findings:
     """
     if polls < 2:
         raise ValueError("one poll cannot show that an offset stands still")
-    findings, still, lag = _Findings(), [], 0
+    findings, still, lag = Findings(), [], 0
     seen: dict[tuple, list[Op]] = defaultdict(list)
     for op in history.ops("poll", outcome="ok"):
         seen[op.key, op.extra["partition"]].append(op)
@@ -543,7 +586,7 @@ def partition_progress(history: History, *, polls: int = 5) -> _Findings:
 )
 def partition_skew(
     history: History, *, at_most: float = 3.0, partitions: int | None = None
-) -> _Findings:
+) -> Findings:
     """Do the partitions share the records?
 
     A partition's *load* is the number of acknowledged "produce" operations with its
@@ -557,7 +600,7 @@ def partition_skew(
 
     Cost: O(n).
     """
-    findings = _Findings()
+    findings = Findings()
     load = Counter(op.extra["partition"] for op in history.ops("produce", outcome="ok"))
     loads = [*load.values()] + [0] * ((partitions or 0) - len(load))
     if len(loads) < 2 or not load:
