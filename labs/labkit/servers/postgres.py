@@ -104,6 +104,18 @@ from pg_current_wal_insert_lsn() here, pg_wal_lsn_diff(here, '0/0') at
 """
 
 
+# Replay goes no further for now: it was paused, it is delayed on purpose, or it waits
+# for a reader or a lock and may do so for ever.
+SETTLED = """
+select pg_last_wal_receive_lsn() >= %(lsn)s::pg_lsn and (
+    pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn or exists (
+        select from pg_stat_activity where backend_type = 'startup' and (
+            wait_event in ('RecoveryPause', 'RecoveryApplyDelay')
+            or (wait_event = 'RecoveryConflictSnapshot' or wait_event_type = 'Lock')
+            and current_setting('max_standby_streaming_delay') = '-1')))
+"""
+
+
 class Primary(PostgresNode):
     def lsn(self) -> str:
         """The end of the WAL written so far. Taken after a COMMIT it covers it."""
@@ -148,6 +160,18 @@ class Replica(PostgresNode):
     def wait_for(self, lsn: str, within: float = 10) -> None:
         """Wait until readers of this replica see everything up to `lsn`."""
         self.until(lambda: self.has_replayed(lsn), within, f"replay {lsn}")
+
+    def has_settled(self, lsn: str) -> bool:
+        """Whether `lsn` has arrived, and was replayed or is waiting for something that
+        may last: then readers see now what they will see until that ends."""
+        return self.value(SETTLED, {"lsn": lsn})
+
+    def settle(self, lsn: str, within: float = 10) -> None:
+        """Wait until `has_settled(lsn)`: the moment after a write, however the replica
+        fares, with no luck in it."""
+        self.until(
+            lambda: self.has_settled(lsn), within, f"replay {lsn} or stand still"
+        )
 
 
 class Postgres(Server):

@@ -71,12 +71,17 @@ class Redis(Server):
     `cache = lab.start(Redis()); cache.client()`.
 
     settings: lines of redis.conf, {"maxmemory": "64mb"}. Nothing is written to disk.
+    name: what histories call it, where a lab has several.
     """
 
     def __init__(
-        self, replicas: int = 0, settings: dict[str, str] | None = None
+        self,
+        replicas: int = 0,
+        settings: dict[str, str] | None = None,
+        name: str = "redis",
     ) -> None:
         super().__init__()
+        self.name = name
         self.settings = settings or {}
         self.how_many = replicas
 
@@ -86,9 +91,9 @@ class Redis(Server):
                 runtime.node("redis", name, settings=self.settings, primary=primary)
             )
 
-        self.primary = make("redis")
+        self.primary = make(self.name)
         self.replicas = [
-            make(f"redis-replica{n}", self.primary.node)
+            make(f"{self.name}-replica{n}", self.primary.node)
             for n in range(1, self.how_many + 1)
         ]
         self.members = [self.primary, *self.replicas]

@@ -10,7 +10,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
 from testcontainers.core.config import testcontainers_config
@@ -270,3 +270,23 @@ class ContainerNode(Node):
         # the page cache can be had back at any time (cgroup v1 and v2 name it apart)
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
         return max(0, stats.get("usage", 0) - cache)
+
+
+class FollowingNode(ContainerNode):
+    """A server with settings of its own; with `primary`, a replica of that one."""
+
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        name: str,
+        settings: dict[str, str],
+        primary: Self | None = None,
+    ) -> None:
+        super().__init__(runtime, name, primary.password if primary else "")
+        self.settings = settings
+        self.primary = primary
+        if primary:
+            self.in_network = primary.in_network = True
+
+    def follows(self) -> list[ContainerNode]:
+        return [self.primary] if self.primary else []

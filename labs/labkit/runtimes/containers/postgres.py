@@ -10,7 +10,7 @@ from psycopg.pq import PGconn, Ping
 from ...wait import wait_until
 from ..base import StartFailed
 from ..settings import INITDB, SHOP_ALONE, postgres_conf
-from .node import ContainerNode
+from .node import FollowingNode
 
 if TYPE_CHECKING:
     from . import ContainerRuntime
@@ -34,7 +34,7 @@ def node(runtime: ContainerRuntime, name: str, **options: Any) -> PostgresContai
     return PostgresContainer(runtime, name, **options)
 
 
-class PostgresContainer(ContainerNode):
+class PostgresContainer(FollowingNode):
     """A primary, or with `primary` a streaming replica of it.
 
     The cluster lies in the anonymous volume that the image asks for: it survives a
@@ -45,22 +45,6 @@ class PostgresContainer(ContainerNode):
     kind = "postgres"
     port_inside = 5432
     user = "postgres"
-
-    def __init__(
-        self,
-        runtime: ContainerRuntime,
-        name: str,
-        settings: dict[str, str],
-        primary: PostgresContainer | None = None,
-    ) -> None:
-        super().__init__(runtime, name, primary.password if primary else "")
-        self.settings = settings
-        self.primary = primary
-        if primary:
-            self.in_network = primary.in_network = True
-
-    def follows(self) -> list[ContainerNode]:
-        return [self.primary] if self.primary else []
 
     def start(self) -> None:
         if self.primary and self._container is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..settings import redis_conf
-from .node import ContainerNode
+from .node import FollowingNode
 
 if TYPE_CHECKING:
     from . import ContainerRuntime
@@ -15,27 +15,11 @@ def node(runtime: ContainerRuntime, name: str, **options: Any) -> RedisContainer
     return RedisContainer(runtime, name, **options)
 
 
-class RedisContainer(ContainerNode):
+class RedisContainer(FollowingNode):
     """A Redis server; with `primary`, a replica of that one."""
 
     kind = "redis"
     port_inside = 6379
-
-    def __init__(
-        self,
-        runtime: ContainerRuntime,
-        name: str,
-        settings: dict[str, str],
-        primary: RedisContainer | None = None,
-    ) -> None:
-        super().__init__(runtime, name, primary.password if primary else "")
-        self.settings = settings
-        self.primary = primary
-        if primary:
-            self.in_network = primary.in_network = True
-
-    def follows(self) -> list[ContainerNode]:
-        return [self.primary] if self.primary else []
 
     def files(self) -> dict[str, str]:
         place = {"bind": "*", "port": str(self.port_inside), "dir": "/data"}

@@ -14,7 +14,7 @@ import subprocess
 from abc import abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -163,3 +163,18 @@ def proportional_memory(pid: int) -> int:
         memory = psutil.Process(pid).memory_full_info()
         return getattr(memory, "pss", memory.rss)
     return 0
+
+
+class FollowingNode(ProcessNode):
+    """A server with settings of its own; with `primary`, a replica of that one."""
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        settings: dict[str, str],
+        primary: Self | None = None,
+    ) -> None:
+        super().__init__(session, name, primary.password if primary else "")
+        self.settings = settings
+        self.primary = primary

@@ -23,7 +23,7 @@ from .. import cache
 from ..base import RuntimeUnavailable, StartFailed
 from ..session import Session
 from ..settings import INITDB, SHOP_ALONE, postgres_conf
-from . import ProcessNode
+from . import FollowingNode
 from .users import Identity, ordinary_user
 
 LONGEST_SOCKET_PATH = 103  # bytes on macOS; Linux allows 107
@@ -33,7 +33,7 @@ def node(session: Session, name: str, **options: Any) -> PostgresProcess:
     return PostgresProcess(session, name, **options)
 
 
-class PostgresProcess(ProcessNode):
+class PostgresProcess(FollowingNode):
     """A primary, or with `primary` a streaming replica of it.
 
     Both are copies of one cluster that was made once, started once and stopped: a cold
@@ -44,17 +44,9 @@ class PostgresProcess(ProcessNode):
 
     stop_signal = signal.SIGINT  # fast shutdown
 
-    def __init__(
-        self,
-        session: Session,
-        name: str,
-        settings: dict[str, str],
-        primary: PostgresProcess | None = None,
-    ) -> None:
-        super().__init__(session, name, primary.password if primary else "")
+    def __init__(self, session: Session, name: str, **options: Any) -> None:
+        super().__init__(session, name, **options)
         self.identity = ordinary_user(binaries())
-        self.settings = settings
-        self.primary = primary
         self.data = self.directory / "data"
         socket = self.directory / f".s.PGSQL.{self.port.number}"
         if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:

@@ -7,30 +7,19 @@ from typing import Any
 
 from ..session import Session
 from ..settings import redis_conf
-from . import ProcessNode
+from . import FollowingNode
 
 
 def node(session: Session, name: str, **options: Any) -> RedisProcess:
     return RedisProcess(session, name, **options)
 
 
-class RedisProcess(ProcessNode):
+class RedisProcess(FollowingNode):
     """A Valkey server; with `primary`, a replica of that one.
 
     The settings are read from a file and not from the command line, where every user
     of the machine could read the password.
     """
-
-    def __init__(
-        self,
-        session: Session,
-        name: str,
-        settings: dict[str, str],
-        primary: RedisProcess | None = None,
-    ) -> None:
-        super().__init__(session, name, primary.password if primary else "")
-        self.settings = settings
-        self.primary = primary
 
     def prepare(self) -> None:
         place = {
