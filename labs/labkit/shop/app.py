@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import hmac
 import json
+import os
 import re
 import signal
 import sys
@@ -94,7 +95,7 @@ class Shop:
         elif path == "/metrics":
             status, body, kind = 200, self.metrics(), CONTENT_TYPE_LATEST
         elif path == "/health":
-            status, body = 200, {"up": self.name}
+            status, body = 200, {"up": self.name, "pid": os.getpid()}
         elif path == "/ready":
             status, body = guarded(self.ready)
         else:
