@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError
 
 from ..runtimes import Node, Runtime
@@ -69,6 +69,9 @@ class KafkaNode(ServerNode):
                 return len(found) >= self.cluster.expected_brokers()
         return False
 
+    def forget(self) -> None:
+        self.cluster.forget()
+
 
 class Kafka(Server):
     """A cluster. brokers=1: one node that is controller and broker; brokers=n: one
@@ -88,6 +91,7 @@ class Kafka(Server):
         self.settings = {**common_settings(brokers), **(settings or {})}
         self.password = secrets.token_urlsafe(18)
         self._clients: list[Any] = []
+        self._own: KafkaAdminClient | None = None
 
     def attach(self, runtime: Runtime) -> None:
         peers: list[Node] = []
@@ -164,6 +168,25 @@ class Kafka(Server):
         finally:
             admin.close()
 
+    @contextlib.contextmanager
+    def asked(self) -> Iterator[KafkaAdminClient]:
+        """An admin for the cluster's own questions. One node's is kept, since making it
+        takes longer than most questions; among several nodes a fault may cut it off."""
+        if self.how_many > 1:
+            with self.short_lived_admin() as admin:
+                yield admin
+        else:
+            if self._own is None:
+                self._own = KafkaAdminClient(**self.login(), retry_backoff_ms=20)
+            yield self._own
+
+    def forget(self) -> None:
+        """Close what `asked` keeps."""
+        own, self._own = self._own, None
+        if own is not None:
+            with contextlib.suppress(Exception):  # its broker may be dead on purpose
+                own.close()
+
     def _kept(self, client: Any) -> Any:
         self._clients.append(client)
         return client
@@ -177,7 +200,7 @@ class Kafka(Server):
         """
         settings = {key.replace("_", "."): value for key, value in config.items()}
         topic = NewTopic(name, partitions, replication, topic_configs=settings)
-        with self.short_lived_admin() as admin:
+        with self.asked() as admin:
             admin.create_topics([topic])
 
             def leaders() -> int:
@@ -188,14 +211,19 @@ class Kafka(Server):
 
     def end_offsets(self, topic: str) -> list[int]:
         """The next offset of each partition: how many records were ever written."""
-        with contextlib.closing(KafkaConsumer(**self.login())) as consumer:
-            partitions = sorted(consumer.partitions_for_topic(topic) or ())
-            ends = consumer.end_offsets([TopicPartition(topic, p) for p in partitions])
-            return [ends[TopicPartition(topic, p)] for p in partitions]
+        with self.asked() as admin:
+            [found] = admin.describe_topics([topic])
+            numbers = sorted(p["partition_index"] for p in found["partitions"])
+            places = [TopicPartition(topic, number) for number in numbers]
+            ends = admin.list_partition_offsets(
+                dict.fromkeys(places, OffsetSpec.LATEST)
+            )
+            return [ends[place].offset for place in places]
 
     def stop(self) -> None:
         for client in reversed(self._clients):
             with contextlib.suppress(Exception):  # its broker may be dead on purpose
                 client.close()
         self._clients.clear()
+        self.forget()
         super().stop()

@@ -4,11 +4,10 @@ The result goes to an HTML widget, never to an Output widget: what is printed in
 Output reaches the stored notebook as plain output of the cell.
 """
 
+import functools
 from collections.abc import Callable
 from html import escape
 from typing import Any
-
-import ipywidgets as widgets
 
 NOTE = (
     "Live controls: open this lab in Jupyter or on Binder and run it to set the values "
@@ -16,20 +15,25 @@ NOTE = (
 )
 
 
-class Panel(widgets.VBox):
-    """A box of controls whose stored form is the sentence NOTE.
+@functools.cache
+def panel() -> Any:
+    """The class of a box of controls whose stored form is the sentence NOTE.
 
     The page has no kernel, so a stored control could only pretend to work; and a
     widget's id is random, so storing it would change the notebook on every run.
     """
+    import ipywidgets  # when first used: most labs have no controls to wait for
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        note = f'<p class="lk-note">{escape(NOTE)}</p>'
-        return {**bundle, "text/plain": NOTE, "text/html": note}
+    class Panel(ipywidgets.VBox):
+        def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+            bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
+            note = f'<p class="lk-note">{escape(NOTE)}</p>'
+            return {**bundle, "text/plain": NOTE, "text/html": note}
+
+    return Panel
 
 
-def live(fn: Callable[..., Any], **controls: Any) -> Panel:
+def live(fn: Callable[..., Any], **controls: Any) -> Any:
     """Controls for the parameters of `fn`, and a button that runs it.
 
     fn        called with one keyword a control; what it returns is shown: an object
@@ -37,6 +41,8 @@ def live(fn: Callable[..., Any], **controls: Any) -> Panel:
     controls  (low, high, start) whole or real numbers give a slider, a bool a check
               box, a list or dict of choices a menu.
     """
+    import ipywidgets as widgets
+
     inputs = {name: _control(name, spec) for name, spec in controls.items()}
     button = widgets.Button(description="Run", button_style="primary")
     result = widgets.HTML()
@@ -53,12 +59,14 @@ def live(fn: Callable[..., Any], **controls: Any) -> Panel:
             button.disabled = False
 
     button.on_click(press)
-    panel = Panel([*inputs.values(), button, result])
-    panel.inputs, panel.press, panel.result = inputs, press, result
-    return panel
+    box = panel()([*inputs.values(), button, result])
+    box.inputs, box.press, box.result = inputs, press, result
+    return box
 
 
 def _control(name: str, spec: Any) -> Any:
+    import ipywidgets as widgets
+
     words = name.replace("_", " ")
     if isinstance(spec, bool):
         return widgets.Checkbox(value=spec, indent=False, description=words)
