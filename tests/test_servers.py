@@ -155,6 +155,34 @@ def test_replay_paused_hides_a_write_and_healing_shows_it(db):
     assert seen(db.replica, 2)
 
 
+def test_a_replica_settles_when_it_has_replayed_or_stands_still(db):
+    db.primary.sql("create table settled (n int)")
+    db.replica.settle(db.primary.lsn())
+    assert db.replica.sql("select * from settled") == []
+    with faults.replay_paused(db.replica):
+        db.primary.sql("insert into settled values (1)")
+        db.replica.settle(db.primary.lsn())
+        assert not db.replica.has_replayed(db.primary.lsn())
+    with faults.receiver_frozen(db.replica):
+        db.primary.sql("insert into settled values (2)")
+        assert not db.replica.has_settled(db.primary.lsn()), "it has not arrived"
+
+
+def test_a_replica_behind_a_reader_has_settled_when_it_waits_for_ever(db):
+    db.primary.sql("create table read_there as select generate_series(1, 1000) n")
+    db.replica.wait_for(db.primary.lsn())
+    with db.replica.connect(autocommit=False) as reader:
+        reader.execute("select count(*) from read_there")
+        db.replica.set(max_standby_streaming_delay="-1")
+        db.primary.sql("alter table read_there add column note text")
+        db.replica.settle(db.primary.lsn())
+        assert not db.replica.has_replayed(db.primary.lsn())
+        db.replica.set(max_standby_streaming_delay="30s")
+        assert not db.replica.has_settled(db.primary.lsn())
+    db.replica.set(max_standby_streaming_delay=None)
+    db.replica.wait_for(db.primary.lsn())
+
+
 def test_a_frozen_receiver_hides_a_write_and_healing_shows_it(db):
     with faults.receiver_frozen(db.replica) as fault:
         write(db, 3)
@@ -192,6 +220,19 @@ def test_a_replica_of_redis_follows_its_primary(cache):
     cache.client().set("price", "100")
     copy = cache.replicas[0].client()
     wait_until(lambda: copy.get("price") == "100", 10, "the replica has no price")
+
+
+def test_memory_is_free_when_flushall_returns(lab):
+    cache = lab.start(Redis())  # no replica, for which memory is kept, too
+    client = cache.client()
+    for _ in range(5):
+        before = cache.info("memory")["used_memory"]
+        with client.pipeline(transaction=False) as pages:
+            for n in range(3000):
+                pages.set(f"page:{n}", "x" * 1000)
+            pages.execute()
+        client.flushall()
+        assert cache.info("memory")["used_memory"] < before + 1_000_000
 
 
 def test_a_consumer_group_commits_and_sees_its_lag(queue):

@@ -101,6 +101,9 @@ def redis_conf(
         "appendonly": "no",
         # without it, a first replica waits 5 s for others to join
         "repl-diskless-sync-delay": "0",
+        # Valkey's default frees memory some time after FLUSHALL has returned, and till
+        # then it counts as used
+        "lazyfree-lazy-user-flush": "no",
         **settings,
     }
     if primary:
