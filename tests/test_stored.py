@@ -225,10 +225,18 @@ def guarded_first(nb: NotebookNode) -> None:
     one.source, other.source = other.source, one.source
 
 
-def few_sections(nb: NotebookNode) -> None:
+def no_title(nb: NotebookNode) -> None:
+    nb.cells[0].source = "A lab."
+
+
+def healthy_after_broken(nb: NotebookNode) -> None:
     for cell in nb.cells:
-        cell.source = cell.source.replace("\n## ", "\n### ")
-        cell.source = re.sub(r"^## ", "### ", cell.source)
+        for one, other in (
+            ("## Healthy", "## X"),
+            ("## Break it", "## Healthy"),
+            ("## X", "## Break it"),
+        ):
+            cell.source = cell.source.replace(one, other)
 
 
 def two_panels(nb: NotebookNode) -> None:
@@ -274,7 +282,8 @@ def role(nb: NotebookNode) -> None:
         (semicolon, "'setup' ends in a semicolon"),
         (no_way_back, "'take the guardrail away' is missing"),
         (guarded_first, "'guard it' comes before 'break it'"),
-        (few_sections, "too few"),
+        (no_title, "does not begin with its one title"),
+        (healthy_after_broken, "not in the template's order"),
         (two_panels, "2 cells make a panel"),
         (no_ledger, "0 cells make a ledger line"),
         (open_solution, "is not folded"),
@@ -289,3 +298,21 @@ def test_a_spoilt_lab_is_found(spoil, complaint: str) -> None:
     notebook = good()
     spoil(notebook)
     assert any(complaint in text for text in complaints(notebook, WRITTEN))
+
+
+@pytest.mark.parametrize("section", conventions.SECTIONS)
+def test_a_lab_that_lacks_a_section_is_found(section: str) -> None:
+    notebook = good()
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(f"## {section}\n", "### Something else\n")
+    found = complaints(notebook, WRITTEN)
+    assert found == [f"the section '{section}' is missing"]
+
+
+def test_a_heading_may_say_more_and_others_may_stand_between() -> None:
+    notebook = good()
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(
+            "## Break it\n", "## A price list\n\nWords.\n\n## Break it: by hand\n"
+        )
+    assert complaints(notebook, WRITTEN) == []

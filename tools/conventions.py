@@ -20,8 +20,22 @@ from nbformat import NotebookNode
 
 MOST_LINES = 15  # of a code cell
 LONGEST_LINE = 75  # characters: the site's text column cuts what is longer
-SECTIONS = 8  # at the least, so that the page's own contents say where the reader is
 EXERCISES = 2
+# The sections of a lab, in this order. Others may stand between them, and a heading may
+# say more after a colon: "Break it: the cache forgets".
+SECTIONS = (
+    "Set up",
+    "Start the servers",
+    "Healthy",
+    "Break it",
+    "Read the evidence",
+    "The guardrail",
+    "What it costs",
+    "Turn the knob",
+    "Accepted for now",
+    "Exercises",
+    "Stop",
+)
 
 Rule = Callable[[NotebookNode], Iterator[str]]
 
@@ -129,8 +143,13 @@ def sections_guide_the_reader(notebook: NotebookNode) -> Iterator[str]:
         "# "
     ):
         yield "the notebook does not begin with its one title"
-    if (found := sum(line.startswith("## ") for line in lines)) < SECTIONS:
-        yield f"{found} sections are too few to find one's way: at least {SECTIONS}"
+    found = [line[3:].split(":")[0].strip() for line in lines if line.startswith("## ")]
+    for section in SECTIONS:
+        if section not in found:
+            yield f"the section '{section}' is missing"
+    first = list(dict.fromkeys(heading for heading in found if heading in SECTIONS))
+    if len(first) == len(SECTIONS) and first != list(SECTIONS):
+        yield f"the sections are not in the template's order: {', '.join(first)}"
 
 
 def one_panel_and_one_ledger_line(notebook: NotebookNode) -> Iterator[str]:
