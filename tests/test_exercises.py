@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from labkit.checks import Verdict
-from labkit.exercises import grade, keeps, number
+from labkit.exercises import grade, graded, keeps, number, score
 
 
 class Proof:
@@ -94,3 +94,21 @@ def test_a_way_that_raises_is_graded_and_not_correct():
     result = keeps(Proof())(KeyError("token"))
     assert not result.correct
     assert result.text == "Not yet: the run ended with KeyError: 'token'"
+
+
+def test_a_grader_of_a_labs_own_says_what_it_found():
+    assert graded(True, "none is lost.").text == "Correct: none is lost."
+    wrong = graded(False, "two are lost.")
+    assert (wrong.correct, wrong.text) == (False, "Not yet: two are lost.")
+
+
+@pytest.mark.parametrize(
+    ("right", "correct", "text"),
+    [
+        ([True, True, True], True, "Correct: 3 of 3 are right."),
+        ([True, False, True], False, "Not yet: 2 of 3 are right."),
+        ([], False, "Not yet: 0 of 0 are right."),
+    ],
+)
+def test_an_answer_in_parts_is_correct_when_all_are_right(right, correct, text):
+    assert (score(iter(right)).correct, score(right).text) == (correct, text)

@@ -37,6 +37,11 @@ def test_an_operation_without_an_answer_yet_is_in_doubt():
     with history.call("shopkeeper", "write", "store:7", 30):
         (pending,) = history
         assert (pending.outcome, pending.t_ret) == ("unknown", None)
+        assert pending.seconds == float("inf")
+
+
+def test_an_operation_lasts_from_its_call_to_its_return():
+    assert Op(1, "shopkeeper", "read", t_call=1.5, t_ret=4.0).seconds == 2.5
 
 
 @pytest.mark.parametrize("op", sorted(READS))

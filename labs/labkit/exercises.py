@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isclose, isnan
@@ -48,6 +48,18 @@ def grade(answer: Any, grader: Grader) -> Grade:
     return grader(answer)
 
 
+def graded(correct: bool, text: str) -> Grade:
+    """A grade for a grader of a lab's own: the text after "Correct" or "Not yet"."""
+    return Grade(correct, f"Correct: {text}") if correct else _wrong(text)
+
+
+def score(right: Iterable[bool]) -> Grade:
+    """The grade of an answer in several parts: correct when every part is right."""
+    parts = list(right)
+    found = f"{sum(parts)} of {len(parts)} are right."
+    return graded(bool(parts) and all(parts), found)
+
+
 def number(expected: float, within: float = 0, hint: str = "") -> Grader:
     """Correct when the answer is `expected`, give or take `within` (same unit).
 
@@ -62,7 +74,7 @@ def number(expected: float, within: float = 0, hint: str = "") -> Grader:
         # of an exercise is the same in every run.
         if isclose(answer, expected, rel_tol=1e-9, abs_tol=within * (1 + 1e-9)):
             margin = f" (give or take {within})" if within else ""
-            return Grade(True, f"Correct: {answer}{margin}.")
+            return graded(True, f"{answer}{margin}.")
         side = "low" if answer < expected else "high"
         return _wrong(f"{answer} is too {side}.", hint)
 
@@ -83,12 +95,12 @@ def keeps(proof: Attempts, hint: str = "") -> Grader:
             raised = f"{type(error).__name__}: {error}".rstrip(": ")
             return _wrong(f"the run ended with {raised}", hint)
         if verdict.holds:
-            return Grade(True, f"Correct: the promise holds.\n{verdict}")
+            return graded(True, f"the promise holds.\n{verdict}")
         why = "the promise is broken" if verdict.violated else "nothing is proved"
         return _wrong(f"{why}.\n{verdict}", hint)
 
     return grader
 
 
-def _wrong(why: str, hint: str) -> Grade:
+def _wrong(why: str, hint: str = "") -> Grade:
     return Grade(False, f"Not yet: {why}" + (f"\nHint: {hint}" if hint else ""))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,6 +65,11 @@ class Op:
     error: str | None = None
     inner: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """How long the client waited for its answer; for ever while there is none."""
+        return inf if self.t_ret is None else self.t_ret - self.t_call
 
 
 def outcome_of(op: str, error: BaseException) -> Outcome:
