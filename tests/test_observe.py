@@ -171,6 +171,25 @@ def test_a_counter_never_takes_back_what_it_said():
     assert 'outcome="ok"} 1.0' in observe.exposition(growing)
 
 
+def test_whatever_has_ended_has_its_outcome(monkeypatch):
+    """Else a scrape in that instant would count it as in doubt, and the next as ok."""
+    told = []
+
+    class Watched(Op):
+        def __setattr__(self, name, value):
+            if name == "t_ret" and value is not None:
+                told.append((self.outcome, self.error))
+            super().__setattr__(name, value)
+
+    monkeypatch.setattr("labkit.history.Op", Watched)
+    growing = History()
+    with growing.call("ann", "read"):
+        pass
+    with pytest.raises(KeyError), growing.call("ann", "read"):
+        raise KeyError("page")
+    assert told == [("ok", None), ("fail", "KeyError: 'page'")]
+
+
 # Traces
 
 
