@@ -43,7 +43,7 @@ def _row(op: str, node: str, ops: list[Op], timing: bool) -> dict[str, Any]:
     row["errors"] = sum(one.outcome == "fail" for one in ops)
     row["in doubt"] = sum(one.outcome == "unknown" for one in ops)
     if timing:
-        took = [(o.t_ret - o.t_call) * 1000 for o in ops if o.t_ret is not None]
+        took = [o.seconds * 1000 for o in ops if o.t_ret is not None]
         row |= {f"p{n} ms": _percentile(took, n) for n in PERCENTILES}
     return row
 
@@ -80,7 +80,7 @@ def _branches(
     began = took = None
     if origin is not None:
         began = (op.t_call - origin) * 1000
-        took = None if op.t_ret is None else (op.t_ret - op.t_call) * 1000
+        took = None if op.t_ret is None else op.seconds * 1000
     yield show.Branch(depth, _what(op), op.error or op.outcome, began, took)
     for place in family:
         if place.parent is op:

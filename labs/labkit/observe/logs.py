@@ -55,6 +55,6 @@ def _entry(op: Op, root: Op, timing: bool) -> dict[str, Any]:
     entry |= {name: value for name, value in known.items() if value is not None}
     entry |= {"outcome": op.outcome, **op.extra, "trace": trace_id(root)}
     if timing:
-        took = None if op.t_ret is None else round((op.t_ret - op.t_call) * 1000, 3)
+        took = None if op.t_ret is None else round(op.seconds * 1000, 3)
         entry |= {"at": round(op.t_call, 6), "ms": took}
     return entry

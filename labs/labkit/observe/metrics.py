@@ -84,7 +84,7 @@ def _histogram(ops: list[Op]) -> Any:
         labels=("op", "node"),
     )
     for labels, group in _series(ops, "op", "node"):
-        took = [op.t_ret - op.t_call for op in group if op.t_ret is not None]
+        took = [op.seconds for op in group if op.t_ret is not None]
         family.add_metric(labels, _cumulative(took), sum_value=sum(took))
     return family
 

@@ -141,11 +141,8 @@ class Replica(PostgresNode):
         """How far WAL has been replayed: what readers see."""
         return self.value("select pg_last_wal_replay_lsn()")
 
-    def has_received(self, lsn: str) -> bool:
-        """Compares as LSNs; as texts, 0/9000000 would be later than 0/10000000."""
-        return self.value("select pg_last_wal_receive_lsn() >= %s::pg_lsn", [lsn])
-
     def has_replayed(self, lsn: str) -> bool:
+        """Compares as LSNs; as texts, 0/9000000 would be later than 0/10000000."""
         return self.value("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn])
 
     def bytes_unreplayed(self) -> int:
