@@ -4,11 +4,13 @@
     python mutants.py LAB.ipynb MUTANT   breaks every proof for good; the lab must fail
 
 After a proof's fourth run, and with the servers as the lab left them, its runs are made
-again with the fault, the guardrail or the check taken out. Each must be refused.
+again with the fault, the guardrail or the check taken out. Each must be refused. What
+comes after the last proof is left out.
 """
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import sys
@@ -87,11 +89,38 @@ def break_for_good(name: str) -> None:
 
 
 def run_cells(path: Path) -> None:
-    """Run the code cells in order, in one namespace, as a kernel does."""
+    """Run the code cells that the proofs need, in order and in one namespace."""
     names: dict[str, object] = {"__name__": "__main__", "display": lambda *_: None}
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code":
-            exec(compile(cell.source, f"{path.name}:{cell.id}", "exec"), names)
+    for cell in needed(nbformat.read(path, as_version=4).cells):
+        exec(compile(cell.source, f"{path.name}:{cell.id}", "exec"), names)
+    names["lab"].close()  # type: ignore[attr-defined]
+
+
+def needed(cells: list) -> list:
+    """Up to the last proof's last run; of figures and of cells that only measure time,
+    those that a later cell takes a name from."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    last = max(n for n, cell in enumerate(code) if ".unguarded()" in cell.source)
+    kept: list = []
+    wanted: set[str] = set()
+    for cell in reversed(code[: last + 1]):
+        made, used = names_in(cell.source)
+        optional = {"timing", "hide-input"} & set(cell.metadata.get("tags", []))
+        if not optional or made & wanted:
+            kept.append(cell)
+            wanted |= used
+    return kept[::-1]
+
+
+def names_in(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell makes, and those that it uses."""
+    made, used = set(), set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+    return made, used
 
 
 if __name__ == "__main__":
