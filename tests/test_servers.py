@@ -222,6 +222,13 @@ def test_a_replica_of_redis_follows_its_primary(cache):
     wait_until(lambda: copy.get("price") == "100", 10, "the replica has no price")
 
 
+def test_a_second_redis_goes_by_its_own_name(lab, cache):
+    vault = lab.start(Redis(name="vault"))
+    assert vault.describe().endswith("(vault)")
+    vault.client().set("cart", "a mug")
+    assert cache.client().get("cart") is None
+
+
 def test_memory_is_free_when_flushall_returns(lab):
     cache = lab.start(Redis())  # no replica, for which memory is kept, too
     client = cache.client()
