@@ -12,6 +12,7 @@ LAB ?= replica_lag
 LABS ?=
 TESTS ?=
 ROUNDS ?=
+ALL ?=
 # values reach the tools by the environment, so no name is ever read by the shell
 export LAB LABS ROUNDS PYTHON
 
@@ -51,8 +52,8 @@ links: ready ## follow every link out of the book (needs the network)
 store: ready ## run the labs again and store what came out (LABS="a b" for some)
 	$(PY) tools/store.py
 
-bench: ready ## measure how fast servers and labs start, beside the plain ways
-	$(PY) tools/bench.py
+bench: ready ## time servers beside the plain ways, and four labs (LABS="a b", ALL=1)
+	$(PY) tools/bench.py $(if $(ALL),--all-labs)
 
 soak: ready ## run every lab ROUNDS times while the other core is busy
 	$(PY) tools/soak.py
