@@ -18,7 +18,9 @@ LABS = Path(__file__).parents[1] / "labs"
 WITHIN = 10  # seconds: the promise
 
 START = """
-import json, os
+import json, os, signal
+# a shell's background job ignores it, and so would this: a kernel does not
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from labkit import App, Lab, Nginx, Postgres, Redis, Kafka, faults
 lab = Lab("leftovers")
 def tell(what):
