@@ -1,6 +1,7 @@
 """Promises of the servers, the same in both runtimes (LABS_RUNTIME chooses)."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from random import Random
 
@@ -181,6 +182,26 @@ def test_a_replica_behind_a_reader_has_settled_when_it_waits_for_ever(db):
         assert not db.replica.has_settled(db.primary.lsn())
     db.replica.set(max_standby_streaming_delay=None)
     db.replica.wait_for(db.primary.lsn())
+
+
+def test_a_statement_that_replay_cancels_is_asked_again(db):
+    cancelled = """select confl_snapshot from pg_stat_database_conflicts
+                   where datname = current_database()"""
+    db.primary.sql("create table swept as select generate_series(1, 1000) n")
+    db.replica.wait_for(db.primary.lsn())
+    db.replica.set(max_standby_streaming_delay="0")
+    before = db.replica.value(cancelled)
+    with ThreadPoolExecutor(1) as other:
+        slow = "select count(*) from (select n, pg_sleep(0.001) from swept) s"
+        looked = other.submit(db.replica.value, slow)
+        with db.replica.connect() as watcher:
+            active = "select 1 from pg_stat_activity where query = %s"
+            wait_until(lambda: watcher.execute(active, [slow]).fetchone(), 10, "idle")
+        db.primary.sql("delete from swept where n <= 500")
+        db.primary.sql("vacuum swept")
+        assert looked.result(30) == 500, "the second try sees what was replayed"
+    wait_until(lambda: db.replica.value(cancelled) > before, 10, "nobody was cancelled")
+    db.replica.set(max_standby_streaming_delay=None)
 
 
 def test_a_frozen_receiver_hides_a_write_and_healing_shows_it(db):
