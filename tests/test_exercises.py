@@ -29,7 +29,7 @@ class Proof:
 def test_no_answer_is_neither_graded_nor_correct():
     result = grade(None, number(3))
     assert (result.correct, result.answered) == (False, False)
-    assert result.text.startswith("No answer yet:")
+    assert str(result).startswith("No answer yet: put yours")
 
 
 def test_zero_is_an_answer():
@@ -41,7 +41,7 @@ def test_zero_is_an_answer():
 def test_a_number_within_the_margin_is_correct(answer):
     result = number(100, within=5)(answer)
     assert result.correct
-    assert result.text == f"Correct: {answer} (give or take 5)."
+    assert str(result) == f"Correct: {answer} (give or take 5)."
 
 
 def test_a_margin_is_not_narrowed_by_binary_fractions():
@@ -63,7 +63,7 @@ def test_a_wrong_number_says_why_and_gives_the_hint(answer, text):
     result = number(100, within=5, hint="count the reads")(answer)
     assert not result.correct
     assert result.answered
-    assert result.text.startswith(text)
+    assert str(result).startswith(text)
 
 
 def test_a_wrong_number_does_not_give_the_answer_away():
@@ -93,13 +93,13 @@ def test_a_way_that_proves_nothing_is_not_correct():
 def test_a_way_that_raises_is_graded_and_not_correct():
     result = keeps(Proof())(KeyError("token"))
     assert not result.correct
-    assert result.text == "Not yet: the run ended with KeyError: 'token'"
+    assert str(result) == "Not yet: the run ended with KeyError: 'token'"
 
 
 def test_a_grader_of_a_labs_own_says_what_it_found():
-    assert graded(True, "none is lost.").text == "Correct: none is lost."
+    assert str(graded(True, "none is lost.")) == "Correct: none is lost."
     wrong = graded(False, "two are lost.")
-    assert (wrong.correct, wrong.text) == (False, "Not yet: two are lost.")
+    assert (wrong.correct, str(wrong)) == (False, "Not yet: two are lost.")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_a_grader_of_a_labs_own_says_what_it_found():
     ],
 )
 def test_an_answer_in_parts_is_correct_when_all_are_right(right, correct, text):
-    assert (score(iter(right)).correct, score(right).text) == (correct, text)
+    assert (score(iter(right)).correct, str(score(right))) == (correct, text)

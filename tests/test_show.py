@@ -13,7 +13,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from labkit import show
 from labkit.checks import Verdict
-from labkit.exercises import Grade
+from labkit.exercises import Grade, grade, number
 from labkit.show import figures, shown
 
 NASTY = "<script>alert(\"x\")</script> & 'quotes'"
@@ -266,6 +266,11 @@ def test_what_differs_from_run_to_run_is_not_on_the_card():
 )
 def test_a_grade_says_how_the_answer_fared(grade, word):
     assert word in show.grade(grade).html
+
+
+def test_a_grade_says_it_once():
+    text = Elements(show.grade(grade(None, number(3))).html).found[0].text
+    assert text.lower().count("no answer yet") == 1
 
 
 def test_every_input_of_a_panel_has_a_name_and_a_value_in_words():

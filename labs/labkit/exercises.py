@@ -21,8 +21,15 @@ class Grade:
     text: str
     answered: bool = True
 
+    @property
+    def word(self) -> str:
+        """The grade itself: "correct", "not yet" or "no answer yet"."""
+        if self.correct:
+            return "correct"
+        return "not yet" if self.answered else "no answer yet"
+
     def __str__(self) -> str:
-        return self.text
+        return f"{self.word.capitalize()}: {self.text}"
 
 
 Grader = Callable[[Any], Grade]
@@ -43,14 +50,14 @@ class Attempts(Protocol):
 def grade(answer: Any, grader: Grader) -> Grade:
     """Grade an answer; None means that the reader has not answered yet."""
     if answer is None:
-        text = "No answer yet: put yours in place of None and run the cell again."
+        text = "put yours in place of None and run the cell again."
         return Grade(False, text, answered=False)
     return grader(answer)
 
 
 def graded(correct: bool, text: str) -> Grade:
     """A grade for a grader of a lab's own: the text after "Correct" or "Not yet"."""
-    return Grade(correct, f"Correct: {text}") if correct else _wrong(text)
+    return Grade(correct, text)
 
 
 def score(right: Iterable[bool]) -> Grade:
@@ -103,4 +110,4 @@ def keeps(proof: Attempts, hint: str = "") -> Grader:
 
 
 def _wrong(why: str, hint: str = "") -> Grade:
-    return Grade(False, f"Not yet: {why}" + (f"\nHint: {hint}" if hint else ""))
+    return Grade(False, why + (f"\nHint: {hint}" if hint else ""))

@@ -119,7 +119,8 @@ class Lab:
         if line not in self._report["ledger"]:
             self._report["ledger"].append(line)
         self._save()
-        return show.table([line])
+        # downwards, for a telephone and a terminal: the texts are long
+        return show.table([{"ledger": k, "entry": v} for k, v in line.items()])
 
     def exercise(self, title: str, answer: Any, grader: exercises.Grader) -> Any:
         """Grade an answer; None means "not yet answered". Returns the Grade."""

@@ -31,8 +31,7 @@ def run(run: Any) -> Shown:
 def grade(grade: Any) -> Shown:
     """A card of a graded answer: right or not yet, and why."""
     state = "holds" if grade.correct else "unknown"
-    wrong = "→ not yet" if grade.answered else "→ no answer yet"
-    word = "✓ correct" if grade.correct else wrong
+    word = f"{'✓' if grade.correct else '→'} {grade.word}:"
     body = f'<p><b class="lk-word">{word}</b>{escape(str(grade.text))}</p>'
     return _card(str(grade), state, body)
 
