@@ -243,6 +243,10 @@ def two_panels(nb: NotebookNode) -> None:
     by_id(nb, "panel").source += "\nshow.explore(rows)"
 
 
+def no_controls(nb: NotebookNode) -> None:
+    by_id(nb, "live").source = "rows"
+
+
 def no_ledger(nb: NotebookNode) -> None:
     by_id(nb, "ledger").source = "lab.measure(a=1)"
 
@@ -285,6 +289,7 @@ def role(nb: NotebookNode) -> None:
         (no_title, "does not begin with its one title"),
         (healthy_after_broken, "not in the template's order"),
         (two_panels, "2 cells make a panel"),
+        (no_controls, "0 cells make a set of live controls"),
         (no_ledger, "0 cells make a ledger line"),
         (open_solution, "is not folded"),
         (unproved_solution, "does not assert"),

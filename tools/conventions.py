@@ -152,9 +152,16 @@ def sections_guide_the_reader(notebook: NotebookNode) -> Iterator[str]:
         yield f"the sections are not in the template's order: {', '.join(first)}"
 
 
-def one_panel_and_one_ledger_line(notebook: NotebookNode) -> Iterator[str]:
+ONE_OF_EACH = {
+    "panel": r"\bexplore\(",
+    "set of live controls": r"\bshow\.live\(",
+    "ledger line": r"\blab\.ledger\(",
+}
+
+
+def one_of_each(notebook: NotebookNode) -> Iterator[str]:
     source = "\n".join(cell.source for cell in code(notebook))
-    for name, call in (("panel", r"\bexplore\("), ("ledger line", r"\blab\.ledger\(")):
+    for name, call in ONE_OF_EACH.items():
         if (found := len(re.findall(call, source))) != 1:
             yield f"{found} cells make a {name} instead of one"
 
@@ -245,7 +252,7 @@ WRITTEN: list[Rule] = [
     nothing_hides_behind_a_semicolon,
     steps_come_in_order,
     sections_guide_the_reader,
-    one_panel_and_one_ledger_line,
+    one_of_each,
     exercises_can_be_solved,
     links_are_plain,
 ]

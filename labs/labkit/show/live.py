@@ -22,7 +22,7 @@ def panel() -> Any:
     The page has no kernel, so a stored control could only pretend to work; and a
     widget's id is random, so storing it would change the notebook on every run.
     """
-    import ipywidgets  # when first used: most labs have no controls to wait for
+    import ipywidgets  # when first used: the start of a lab does not wait for it
 
     class Panel(ipywidgets.VBox):
         def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
