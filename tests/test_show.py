@@ -395,6 +395,13 @@ def test_live_controls_show_tables_and_failures():
     assert live.result.value == "<pre>ZeroDivisionError: division by zero</pre>"
 
 
+@pytest.mark.parametrize("thing", [verdict(), Grade(True, "yes")])
+def test_live_controls_show_a_card_where_a_cell_would(thing):
+    live = show.live(lambda n: thing, n=(1, 5, 2))
+    live.press()
+    assert "lk-card" in live.result.value
+
+
 def test_live_controls_never_hold_an_output_widget():
     live = show.live(lambda n: n, n=(1, 5, 2))
     assert not [w for w in live.children if isinstance(w, ipywidgets.Output)]

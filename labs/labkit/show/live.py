@@ -9,6 +9,8 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+from .notebook import html_of
+
 NOTE = (
     "Live controls: open this lab in Jupyter or on Binder and run it to set the values "
     "yourself."
@@ -80,6 +82,4 @@ def _control(name: str, spec: Any) -> Any:
 
 
 def _as_html(shown: Any) -> str:
-    bundle = getattr(shown, "_repr_mimebundle_", None)
-    html = bundle().get("text/html") if bundle else None
-    return html or f"<pre>{escape(str(shown))}</pre>"
+    return html_of(shown) or f"<pre>{escape(str(shown))}</pre>"

@@ -3,6 +3,8 @@
 The kinds are registered by name, so that nothing here imports the modules above it.
 """
 
+import functools
+from types import SimpleNamespace
 from typing import Any
 
 from . import cards
@@ -24,6 +26,21 @@ def install(shell: Any = None) -> bool:
         formatters["text/plain"].for_type_by_name(module, name, _plain)
         formatters["text/html"].for_type_by_name(module, name, _html(card))
     return True
+
+
+def html_of(thing: Any) -> str | None:
+    """The HTML that a cell would show of it; None for what has a text alone."""
+    return _own_shell().display_formatter.format(thing)[0].get("text/html")
+
+
+@functools.cache
+def _own_shell() -> Any:
+    """As much of a shell as it takes to show a thing, in a notebook or outside."""
+    from IPython.core.formatters import DisplayFormatter
+
+    shell = SimpleNamespace(display_formatter=DisplayFormatter())
+    install(shell)
+    return shell
 
 
 def _plain(thing: Any, printer: Any, cycle: bool) -> None:
