@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 from random import Random
 
 import psutil
@@ -25,6 +26,7 @@ from labkit import (
     shop,
     wait_until,
 )
+from labkit.runtimes.cleaner import processes_in
 from labkit.servers import http
 
 
@@ -211,6 +213,19 @@ def test_a_frozen_receiver_hides_a_write_and_healing_shows_it(db):
         assert db.replica.bytes_unreplayed() == 0
         assert not seen(db.replica, 3)
     assert seen(db.replica, 3)
+
+
+def test_a_paused_server_has_no_thread_that_runs(lab, queue):
+    if lab.runtime.name != "processes":
+        pytest.skip("an engine freezes a container's processes itself")
+    directory = queue.brokers[0].node.directory
+    with faults.paused(queue.brokers[0]):
+        states = {
+            task.read_text().rpartition(")")[2].split()[0]
+            for pid in processes_in(directory)
+            for task in Path(f"/proc/{pid}/task").glob("*/stat")
+        }
+        assert states <= {"T"}
 
 
 @pytest.mark.parametrize("fault", [faults.paused, faults.killed])

@@ -139,6 +139,12 @@ class ProcessNode(Node):
 
     def pause(self) -> None:
         send(self.directory, signal.SIGSTOP)
+        # a thread that has not seen the signal could still take one more request
+        wait_until(
+            lambda: all(map(stopped, processes_in(self.directory))),
+            within=10,
+            otherwise=f"{self.name} has processes that do not freeze",
+        )
 
     def resume(self) -> None:
         send(self.directory, signal.SIGCONT)
@@ -178,3 +184,15 @@ class FollowingNode(ProcessNode):
         super().__init__(session, name, primary.password if primary else "")
         self.settings = settings
         self.primary = primary
+
+
+def stopped(pid: int) -> bool:
+    """Whether no thread of the process runs; a process that is gone does not."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+        if not tasks:  # no such folder: not Linux, or gone
+            return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in tasks]
+    except (psutil.NoSuchProcess, OSError):
+        return True
+    return all(state in "TtZX" for state in states)
