@@ -1,5 +1,7 @@
 """Promises of the servers, the same in both runtimes (LABS_RUNTIME chooses)."""
 
+import signal
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -27,6 +29,7 @@ from labkit import (
     wait_until,
 )
 from labkit.runtimes.cleaner import processes_in
+from labkit.runtimes.processes import stopped
 from labkit.servers import http
 
 
@@ -194,7 +197,8 @@ def test_a_statement_that_replay_cancels_is_asked_again(db):
     db.replica.set(max_standby_streaming_delay="0")
     before = db.replica.value(cancelled)
     with ThreadPoolExecutor(1) as other:
-        slow = "select count(*) from (select n, pg_sleep(0.001) from swept) s"
+        slow = """select n, pg_sleep(case n when 1000 then 60 else 0 end)
+                  from (select count(*) n from swept) counted"""
         looked = other.submit(db.replica.value, slow)
         with db.replica.connect() as watcher:
             active = "select 1 from pg_stat_activity where query = %s"
@@ -213,6 +217,16 @@ def test_a_frozen_receiver_hides_a_write_and_healing_shows_it(db):
         assert db.replica.bytes_unreplayed() == 0
         assert not seen(db.replica, 3)
     assert seen(db.replica, 3)
+
+
+def test_a_process_is_stopped_when_it_is_frozen_or_gone():
+    child = subprocess.Popen(["sleep", "60"])
+    assert not stopped(child.pid)
+    child.send_signal(signal.SIGSTOP)
+    wait_until(lambda: stopped(child.pid), 10, "it runs on")
+    child.kill()
+    child.wait()
+    assert stopped(child.pid)
 
 
 def test_a_paused_server_has_no_thread_that_runs(lab, queue):

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from random import Random
 from types import SimpleNamespace
 
 import ipywidgets
@@ -14,6 +15,8 @@ from IPython.core.formatters import DisplayFormatter
 from labkit import show
 from labkit.checks import Verdict
 from labkit.exercises import Grade, grade, number
+from labkit.history import History
+from labkit.proof import Run
 from labkit.show import figures, shown
 
 NASTY = "<script>alert(\"x\")</script> & 'quotes'"
@@ -42,6 +45,11 @@ def verdict(state="violated", **changes):
         unit="reads",
     )
     return replace(given, **changes)
+
+
+def a_run():
+    """A run as a proof makes it, where `run` is one with all that a card shows."""
+    return Run("attempt", True, False, "", History(), Random(7), verdict())
 
 
 def run(**changes):
@@ -395,7 +403,7 @@ def test_live_controls_show_tables_and_failures():
     assert live.result.value == "<pre>ZeroDivisionError: division by zero</pre>"
 
 
-@pytest.mark.parametrize("thing", [verdict(), Grade(True, "yes")])
+@pytest.mark.parametrize("thing", [a_run(), verdict(), Grade(True, "yes")])
 def test_live_controls_show_a_card_where_a_cell_would(thing):
     live = show.live(lambda n: thing, n=(1, 5, 2))
     live.press()

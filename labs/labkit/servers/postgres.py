@@ -116,13 +116,13 @@ select pg_last_wal_receive_lsn() >= %(lsn)s::pg_lsn and (
 """
 
 
-CANCELLED_AT_MOST = 9  # times that replay may end one statement on a replica
-
-
 class Primary(PostgresNode):
     def lsn(self) -> str:
         """The end of the WAL written so far. Taken after a COMMIT it covers it."""
         return self.value(END_OF_WAL)
+
+
+CANCELLED_AT_MOST = 9  # times that replay may end one statement on a replica
 
 
 class Replica(PostgresNode):
