@@ -1,6 +1,7 @@
 """The site: built without a warning, offline, for every reader, on every page."""
 
 import functools
+import html
 import http.server
 import io
 import json
@@ -76,6 +77,7 @@ class Visit:
     weight: int = 0
     width: int = 0
     unnamed: list = field(default_factory=list)
+    too_wide: list = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +166,7 @@ def observe(browser, address, page):
     seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
     seen.weight = sum(len(r.body()) for r in responses if r.ok)
     seen.unnamed = tab.evaluate(UNNAMED)
+    seen.too_wide = tab.evaluate(TOO_WIDE)
     tab.set_viewport_size(PHONE)
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
     context.close()
@@ -211,6 +214,11 @@ UNNAMED = """() => {
     .map(e => e.outerHTML.slice(0, 200));
 }"""
 
+# Tables that a reader would have to push sideways.
+TOO_WIDE = """() => [...document.querySelectorAll("article table")]
+  .filter(table => table.scrollWidth > table.parentElement.clientWidth + 1)
+  .map(table => table.innerText.slice(0, 200))"""
+
 
 def test_a_page_asks_nothing_of_another_host(visit, address):
     elsewhere = [url for url in visit.requests if not url.startswith(address)]
@@ -223,6 +231,10 @@ def test_a_page_loads_all_its_parts_and_logs_no_error(visit):
 
 def test_a_page_fits_a_phone(visit):
     assert visit.width <= PHONE["width"]
+
+
+def test_a_table_fits_its_page_at_a_desk(visit):
+    assert not visit.too_wide
 
 
 def test_every_picture_and_control_has_words(visit):
@@ -371,7 +383,12 @@ RUNS = {
             "few": 12,
         },
         "ledger": [
-            {"endpoint": "GET /x", "promise": "fresh", "setting": "s", "owner": "o"}
+            {
+                "endpoint": "GET /x",
+                "promise": "the owner's page",
+                "setting": "names = 'a, b'",
+                "owner": "o",
+            }
         ],
     }
 }
@@ -458,8 +475,13 @@ def test_a_number_by_definition_stands_as_it_is_given(small_book):
 def test_the_ledger_links_each_promise_to_its_lab(small_book):
     (index, _), said = small_book(".. ledger::")
     assert not said
-    for words in ("GET /x", "fresh", "The lag"):
+    for words in ("GET /x", "the owner’s page", "The lag"):
         assert words in index
+
+
+def test_a_setting_in_the_ledger_can_be_copied(small_book):
+    (index, _), _ = small_book(".. ledger::")
+    assert "names = 'a, b'" in html.unescape(index)
 
 
 def test_the_table_of_labs_tells_what_a_run_takes(small_book):

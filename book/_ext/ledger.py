@@ -17,7 +17,7 @@ class Ledger(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         here = self.env.docname
         rows = [
-            [*(line[column] for column in COLUMNS), page(f"labs/{lab}", source=here)]
+            [*(cell(line, name) for name in COLUMNS), page(f"labs/{lab}", source=here)]
             for lab, run in stored_runs.in_reading_order(self.env, here)
             for line in run["ledger"]
         ]
@@ -28,6 +28,11 @@ class Ledger(SphinxDirective):
             return []
         heads = [column.capitalize() for column in COLUMNS]
         return [table([*heads, "Proved in"], rows, "ledger-table")]
+
+
+def cell(line: dict[str, str], column: str) -> nodes.Node:
+    """A setting keeps its straight quotes: curly ones would not work."""
+    return nodes.inline("", line[column], support_smartquotes=column != "setting")
 
 
 def setup(app: Sphinx) -> dict:
