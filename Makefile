@@ -1,4 +1,4 @@
-# The book's commands. `make` alone lists them; the first of them sets everything up.
+# The book's commands. `make` alone lists them; each first sets up what it lacks.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -23,16 +23,14 @@ help:
 	@echo
 	@echo "Another lab: make incident LAB=read_your_writes"
 
-# The stamps are written last, so an interrupted set-up is taken up where it stopped.
+# The stamp is written last, so an interrupted set-up is taken up where it stopped.
 .venv/.installed: requirements.txt tools/setup.py
 	@"$$PYTHON" tools/setup.py
 
-.venv/.prepared: .venv/.installed $(wildcard labs/labkit/runtimes/processes/*.toml)
+# No stamp: the cache folder may have been deleted, or be another one (LABS_CACHE).
+ready: .venv/.installed
 	@echo "Preparing the servers"
 	@cd labs && "../$(PY)" -m labkit.prepare
-	@touch $@
-
-ready: .venv/.prepared
 
 incident: ready ## run one lab on real servers, here in the terminal (LAB=replica_lag)
 	@$(PY) tools/incident.py
@@ -43,10 +41,10 @@ test: ready ## prove everything: the library, the book, and every lab run again
 notebooks: ready ## open the labs in JupyterLab
 	$(PY) -m jupyterlab labs
 
-book: ready ## build the site into _build/html
+book: .venv/.installed ## build the site into _build/html
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going
 
-links: ready ## follow every link out of the book (needs the network)
+links: .venv/.installed ## follow every link out of the book (needs the network)
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . --builder linkcheck
 
 store: ready ## run the labs again and store what came out (LABS="a b" for some)
@@ -58,7 +56,7 @@ bench: ready ## time servers beside the plain ways, and four labs (LABS="a b", A
 soak: ready ## run every lab ROUNDS times while the other core is busy
 	$(PY) tools/soak.py
 
-lint: ready ## check style and types
+lint: .venv/.installed ## check style and types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

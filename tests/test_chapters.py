@@ -27,6 +27,13 @@ def test_every_chapter_has_a_lab() -> None:
 FILLER = "A sentence of plain words that says nothing at all about a run. " * 10
 
 
+def test_every_lab_has_its_minutes_and_its_paragraph_for_teachers() -> None:
+    teaching = (chapters.ROOT / "book" / "teaching.md").read_text("utf-8")
+    for lab in chapters.stored():
+        rows = [s for s in teaching.splitlines() if f"(../labs/{lab}.ipynb)" in s]
+        assert [row[:2] for row in rows] == ["| ", "**"], lab
+
+
 def page(**said: str) -> Chapter:
     """A good page; `said` adds text to sections, each named by its first word."""
     parts = ["# A title", FILLER]

@@ -322,8 +322,9 @@ def test_a_cache_miss_shows_its_client_nothing():
     assert checks.read_your_writes(history_of(write(1), stale)).violated
 
 
-def test_a_value_without_its_version_is_unknown_and_not_a_pass():
-    unversioned = did("read", value=30)
+@pytest.mark.parametrize("op", ["read", "get"])
+def test_a_value_without_its_version_is_unknown_and_not_a_pass(op):
+    unversioned = did(op, value=30)
     verdict = checks.read_your_writes(history_of(write(1), unversioned))
     assert verdict.unknown
     assert "carries no version" in verdict.reason
@@ -877,7 +878,7 @@ def test_a_hot_partition_is_found():
 
 def test_empty_partitions_count_when_their_number_is_known():
     ops = [did("produce", extra={"partition": p}) for p in (0, 1)]
-    assert checks.partition_skew(history_of(*ops)).holds
+    assert checks.partition_skew(history_of(*ops), at_most=1.5).holds
     verdict = checks.partition_skew(history_of(*ops), partitions=6)
     assert (verdict.violations, verdict.checked) == (2, 6)
     assert verdict.counts["skew"] is None
@@ -887,6 +888,18 @@ def test_a_single_partition_has_nothing_to_share_with():
     assert checks.partition_skew(
         history_of(did("produce", extra={"partition": 0}))
     ).unknown
+
+
+def test_of_two_partitions_neither_can_get_more_than_twice_the_median():
+    ops = [did("produce", extra={"partition": p}) for p in (0, *[1] * 9)]
+    for at_most in (2, 3):
+        verdict = checks.partition_skew(history_of(*ops), at_most=at_most)
+        assert (verdict.state, verdict.checked) == ("unknown", 2)
+        assert "neither gets more than twice the median" in verdict.reason
+        assert verdict.counts["skew"] == 1.8
+    assert checks.partition_skew(history_of(*ops), at_most=1.5).violated
+    only_one = history_of(*(op for op in ops if op.extra["partition"]))
+    assert checks.partition_skew(only_one, partitions=2).unknown
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,12 +15,25 @@ import psutil
 import psycopg
 import pytest
 import redis
+import requests
 
-from labkit import App, Kafka, Nginx, Postgres, Redis, RuntimeUnavailable, wait_until
+from labkit import (
+    App,
+    Kafka,
+    Nginx,
+    Postgres,
+    Redis,
+    RuntimeUnavailable,
+    StartFailed,
+    wait_until,
+)
 from labkit.runtimes import Session
 from labkit.runtimes.cleaner import LABEL
 from labkit.runtimes.containers import ContainerRuntime, engine, engine_problem
 from labkit.runtimes.containers import images as images_module
+from labkit.runtimes.containers import node as node_module
+from labkit.runtimes.containers.images import Images
+from labkit.runtimes.containers.node import ContainerNode
 from labkit.servers import http
 from labkit.servers.app import KEY
 from labkit.servers.base import side_by_side
@@ -145,11 +159,12 @@ def test_a_frozen_server_is_alive_and_answers_nobody_until_it_is_resumed(cache):
     impatient = cache.client(socket_timeout=0.3, socket_connect_timeout=0.3)
     cache.primary.pause()
     cache.primary.pause()  # twice is once
-    assert cache.primary.alive()
+    assert cache.primary.alive() and cache.primary.node.frozen()
     with pytest.raises(redis.TimeoutError):
         impatient.ping()
     cache.primary.resume()
     cache.primary.resume()
+    assert not cache.primary.node.frozen()
     assert impatient.ping()
 
 
@@ -306,6 +321,68 @@ def test_a_killed_kernel_leaves_nothing_within_ten_seconds(client):
         lambda: not left_of(client, session_id), 10, f"{session_id} left something"
     )
     assert not {v.name for v in client.volumes.list()} & volumes
+
+
+class Idle(ContainerNode):
+    """A node whose container is what a test makes of it."""
+
+    kind = "redis"
+    port_inside = 1
+
+    def files(self):
+        return {}
+
+
+@pytest.fixture
+def idle():
+    session = Session()
+    yield Idle(ContainerRuntime(session), "idle")
+    session.close()
+
+
+def test_a_node_that_is_not_launched_is_named_by_those_that_wait_for_it(
+    idle, monkeypatch
+):
+    monkeypatch.setattr(node_module, "PATIENCE", 0.1)
+    with pytest.raises(StartFailed, match="idle was not launched"):
+        idle.until_launched()
+
+
+def test_a_wait_for_another_node_lasts_as_long_as_a_pull(idle, monkeypatch):
+    monkeypatch.setattr(node_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(Images, "busy", lambda images: True)
+    pulled = threading.Timer(1, idle._launched.set)
+    pulled.start()
+    idle.until_launched()
+    pulled.join()
+
+
+class Answering:
+    """Stands for testcontainers' container and docker-py's, with one answer."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def get_wrapped_container(self):
+        return self
+
+    def reload(self):
+        raise self.error
+
+
+def test_a_container_that_was_removed_is_told_as_such(idle):
+    assert idle.exit_reason() == "it has not ended"
+    idle._container = Answering(docker.errors.NotFound("gone"))
+    assert idle.exit_reason() == "its container was removed"
+    assert not idle.frozen()
+
+
+@pytest.mark.parametrize(
+    "error", [requests.ConnectionError("refused"), docker.errors.APIError("restarts")]
+)
+def test_memory_is_unknown_while_the_engine_restarts(idle, error):
+    idle._container = Answering(error)
+    assert idle.memory() == 0
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.runtimes import cleaner
-from labkit.runtimes.session import Session, data_root
+from labkit.runtimes.session import Session, data_root, sweep
 from labkit.wait import wait_until
 
 LABS = Path(__file__).parents[1] / "labs"
@@ -151,11 +151,64 @@ def test_a_living_session_is_not_swept_by_another():
     assert not first.directory.exists()
 
 
+def old_folder(root):
+    """Named as a session's directory is, and not touched for a long time."""
+    folder = Path(tempfile.mkdtemp(prefix="labs-", dir=root))
+    (folder / "answers").mkdir()
+    (folder / "answers" / "mine.txt").write_text("a week of work")
+    os.utime(folder, (0, 0))
+    return folder
+
+
+def owned(folder):
+    """Marked as made by a session."""
+    (folder / cleaner.OWNER).touch()
+    os.utime(folder, (0, 0))
+    return folder
+
+
 def test_a_directory_that_was_half_removed_is_swept_too():
-    half_removed = Path(tempfile.mkdtemp(prefix="labs-", dir=data_root()))
-    os.utime(half_removed, (0, 0))
+    half_removed = owned(old_folder(data_root()))
     Session().close()
     assert not half_removed.exists()
+
+
+def test_a_folder_that_no_session_made_is_left_alone_whatever_its_name(tmp_path):
+    solutions = old_folder(tmp_path)
+    (tmp_path / "labs-file").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    owned(elsewhere)
+    (tmp_path / "labs-link").symlink_to(elsewhere)
+    sweep(tmp_path)
+    assert [path.name for path in solutions.iterdir()] == ["answers"]
+    assert (solutions / "answers" / "mine.txt").read_text() == "a week of work"
+    assert (elsewhere / cleaner.OWNER).exists()
+
+
+def test_a_folder_of_another_user_is_left_alone(tmp_path, monkeypatch):
+    folder = owned(old_folder(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    sweep(tmp_path)
+    assert folder.exists()
+
+
+def test_what_cannot_be_removed_whole_can_still_be_recognised(tmp_path, monkeypatch):
+    folder = owned(old_folder(tmp_path))
+    monkeypatch.setattr(cleaner.shutil, "rmtree", lambda *_, **__: None)
+    cleaner._remove(folder)
+    assert (folder / cleaner.OWNER).exists()
+
+
+def test_a_slow_engine_leaves_time_to_remove_the_directory(tmp_path, monkeypatch):
+    folder = owned(old_folder(tmp_path))
+    (folder / cleaner.USES_CONTAINERS).write_text("")
+    clock = [0.0]
+    monkeypatch.setattr(cleaner.time, "monotonic", lambda: clock[0])
+    slow = lambda *_: clock.__setitem__(0, 60.0)  # noqa: E731
+    monkeypatch.setattr(cleaner, "remove_containers", slow)
+    cleaner.clean(folder)
+    assert not folder.exists()
 
 
 def test_closing_a_lab_twice_does_no_harm():

@@ -1,5 +1,6 @@
 """A real Prometheus: what it promises, and where it is not to be had."""
 
+import os
 import re
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -37,10 +38,16 @@ def test_a_runtime_says_beforehand_what_it_has_not():
         Prometheus({}).attach(ProcessRuntime(session))
 
 
+def cannot_run(why):
+    """A skip; a failure where CI asks for containers and takes green for a proof."""
+    asked = os.environ.get("LABS_RUNTIME") == "containers"
+    (pytest.fail if os.environ.get("CI") and asked else pytest.skip)(why)
+
+
 @pytest.fixture(scope="module")
 def runtime():
     if problem := engine_problem():
-        pytest.skip(f"no Docker engine for containers: {problem}")
+        cannot_run(f"no Docker engine for containers: {problem}")
     session = Session()
     yield ContainerRuntime(session)
     session.close()
@@ -67,7 +74,7 @@ def test_a_real_prometheus_scrapes_what_the_history_tells(runtime):
         try:
             prometheus.start()
         except RuntimeUnavailable as error:
-            pytest.skip(str(error))
+            cannot_run(str(error))
         assert prometheus.version().count(".") == 2
         asked = "sum by (outcome) (shop_operations_total)"
         counted = {row["outcome"]: row["value"] for row in prometheus.query(asked)}
@@ -94,7 +101,7 @@ def test_a_target_that_does_not_answer_is_told(runtime):
     try:
         prometheus.node.start()
     except RuntimeUnavailable as error:
-        pytest.skip(str(error))
+        cannot_run(str(error))
     wait_until(lambda: prometheus.query("up"), 20, "it has not tried")
     assert prometheus.query("sum(up)") == [{"value": 0}]
     assert not prometheus.has_scraped_all()

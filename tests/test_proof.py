@@ -107,6 +107,17 @@ def test_a_fault_whose_meter_reads_nothing_is_unknown_and_red():
             run()
 
 
+@pytest.mark.parametrize("reading", [-1, float("nan")])
+def test_a_meter_that_reads_less_than_nothing_or_no_number_is_red(reading):
+    @faults.fault("a broken meter")
+    def broken():
+        yield lambda: reading
+
+    proof, _ = made(fault=broken)
+    with pytest.raises(ProofFailed, match=f"meter reads {reading}: it was never"):
+        proof.incident()
+
+
 def test_a_wait_that_expires_is_unknown_and_red_where_the_promise_would_hold():
     proof, _ = made()
     whole = proof.schedule

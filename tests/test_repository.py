@@ -1,5 +1,6 @@
 """The repository as a whole: what it must not hold, and what must agree."""
 
+import fnmatch
 import json
 import re
 import subprocess
@@ -221,6 +222,27 @@ def test_a_bare_make_lists_every_command() -> None:
     assert commands | {"links", "lint", "lock", "clean"} == set(
         re.findall(r"^  make (\w+)", shown, re.M)
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "prepares"),
+    [
+        *[("incident", True), ("test", True), ("store", True)],
+        *[("book", False), ("links", False), ("lint", False)],
+    ],
+)
+def test_servers_are_prepared_for_the_commands_that_start_some(
+    command: str, prepares: bool
+) -> None:
+    told = subprocess.run(
+        ["make", "-n", command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ("labkit.prepare" in told.stdout) == prepares
+
+
+def test_no_copy_of_a_lab_is_taken_for_a_lab(pytestconfig: pytest.Config) -> None:
+    left_out = pytestconfig.getini("norecursedirs")
+    assert any(fnmatch.fnmatch(".ipynb_checkpoints", one) for one in left_out)
 
 
 def test_files_that_are_run_may_be_run() -> None:

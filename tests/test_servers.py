@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -24,13 +25,18 @@ from labkit import (
     Postgres,
     Redis,
     StartFailed,
+    TimedOut,
     faults,
     shop,
     wait_until,
 )
+from labkit.runtimes import Session, processes
 from labkit.runtimes.cleaner import processes_in
-from labkit.runtimes.processes import stopped
+from labkit.runtimes.ports import Port
+from labkit.runtimes.processes import ProcessNode, stopped
+from labkit.runtimes.processes.kafka import KafkaProcess
 from labkit.servers import http
+from labkit.servers.base import ServerNode
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +246,107 @@ def test_a_paused_server_has_no_thread_that_runs(lab, queue):
             for task in Path(f"/proc/{pid}/task").glob("*/stat")
         }
         assert states <= {"T"}
+
+
+class Family(ProcessNode):
+    """A process with children, in place of a server."""
+
+    def prepare(self):
+        pass
+
+    def command(self):
+        return ["sh", "-c", "sleep 60 & sleep 60 & wait"]
+
+
+@pytest.fixture
+def session():
+    session = Session()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def family(session):
+    node = Family(session, "family")
+    node.start()
+    wait_until(lambda: len(pids_of(node)) == 3, 10, "its children did not come")
+    return node
+
+
+def pids_of(node):
+    return sorted(processes_in(node.directory))
+
+
+def test_a_pause_reaches_a_child_that_was_born_meanwhile(family, monkeypatch):
+    looks = iter([pids_of(family)[:1]])  # then all of them
+    monkeypatch.setattr(
+        processes, "processes_in", lambda folder: next(looks, pids_of(family))
+    )
+    family.pause()
+    assert all(map(stopped, pids_of(family)))
+
+
+def test_a_pause_that_does_not_succeed_is_undone(family, monkeypatch):
+    def too_late(condition, within, otherwise):
+        condition()
+        raise TimedOut(otherwise)
+
+    monkeypatch.setattr(processes, "wait_until", too_late)
+    with pytest.raises(TimedOut, match="do not freeze"):
+        family.pause()
+    wait_until(lambda: not any(map(stopped, pids_of(family))), 10, "still frozen")
+
+
+def test_a_frozen_server_that_runs_again_shows_on_the_faults_meter(family):
+    with faults.paused(Bare(family)) as fault:
+        assert fault.meter() == 1
+        family.resume()
+        wait_until(lambda: fault.meter() == 0, 10, "the meter cannot read 0")
+        family.pause()
+        assert fault.meter() == 1
+        family.kill()
+        assert fault.meter() == 0
+
+
+class Bare(ServerNode):
+    """A node that no client talks to."""
+
+    def answers(self):
+        return True
+
+    def ready(self, within=60):
+        pass
+
+
+def test_kafka_lets_both_its_ports_go_before_it_starts(session, monkeypatch):
+    released = []
+    monkeypatch.setattr(Port, "release", lambda port: released.append(port))
+    monkeypatch.setattr(KafkaProcess, "prepare", lambda node: None)
+    monkeypatch.setattr(KafkaProcess, "command", lambda node: ["sleep", "60"])
+    options = {"node_id": 1, "roles": "broker", "settings": {}, "peers": []}
+    node = KafkaProcess(session, "kafka", password="", **options)
+    node.start()
+    assert {node.port, node.controller_port} == set(released)
+
+
+def test_a_closed_lab_says_so_when_it_is_asked_to_start_a_server():
+    lab = Lab("closed")
+    lab.close()
+    with pytest.raises(RuntimeError, match="this lab is closed: run its set-up cell"):
+        lab.start(Redis())
+
+
+def test_kafka_stops_soon_though_a_producer_cannot_deliver(lab):
+    queue = lab.start(Kafka())
+    queue.create_topic("orders")
+    producer = queue.producer()
+    producer.send("orders", b"delivered").get(20)
+    queue.brokers[0].kill()
+    producer.send("orders", b"kept")
+    began = time.monotonic()
+    queue.stop()
+    assert time.monotonic() - began < 30
+    assert producer._closed  # else it complains on standard error when it is collected
 
 
 @pytest.mark.parametrize("fault", [faults.paused, faults.killed])

@@ -96,7 +96,10 @@ def good() -> NotebookNode:
         cell.outputs = [v4.new_output("stream", name="stdout", text=" ".join(shown))]
     figure = by_id(notebook, "panel")
     figure.outputs = [picture()]
-    figure.metadata.mystnb = {"image": {"alt": "A"}, "figure": {"caption": "B"}}
+    figure.metadata.mystnb = {
+        "image": {"alt": "A"},
+        "figure": {"caption": "B", "name": "fig-c"},
+    }
     return conventions.store.tidied(notebook)
 
 
@@ -118,6 +121,10 @@ def no_alt(nb: NotebookNode) -> None:
 
 def no_caption(nb: NotebookNode) -> None:
     del by_id(nb, "panel").metadata.mystnb["figure"]
+
+
+def no_name(nb: NotebookNode) -> None:
+    del by_id(nb, "panel").metadata.mystnb.figure["name"]
 
 
 def png(nb: NotebookNode) -> None:
@@ -162,6 +169,7 @@ def split_stream(nb: NotebookNode) -> None:
         (widget_view, "stores a widget"),
         (no_alt, "no alt text"),
         (no_caption, "no caption"),
+        (no_name, "no name"),
         (png, "is not SVG"),
         (never_run, "not run once each"),
         (out_of_order, "not run once each"),
@@ -247,6 +255,14 @@ def no_controls(nb: NotebookNode) -> None:
     by_id(nb, "live").source = "rows"
 
 
+def untagged_controls(nb: NotebookNode) -> None:
+    by_id(nb, "live").metadata.tags = []
+
+
+def live_without_controls(nb: NotebookNode) -> None:
+    by_id(nb, "panel").metadata.tags = ["live"]
+
+
 def no_ledger(nb: NotebookNode) -> None:
     by_id(nb, "ledger").source = "lab.measure(a=1)"
 
@@ -290,6 +306,8 @@ def role(nb: NotebookNode) -> None:
         (healthy_after_broken, "not in the template's order"),
         (two_panels, "2 cells make a panel"),
         (no_controls, "0 cells make a set of live controls"),
+        (untagged_controls, "'live' has live controls or the tag live, but"),
+        (live_without_controls, "'panel' has live controls or the tag live, but"),
         (no_ledger, "0 cells make a ledger line"),
         (open_solution, "is not folded"),
         (unproved_solution, "does not assert"),

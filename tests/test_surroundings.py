@@ -7,6 +7,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from kafka.errors import KafkaError
+
+from labkit import RuntimeUnavailable, StartFailed, TimedOut, prepare
+from labkit.runtimes import cache
+from labkit.runtimes.processes import postgres
+from labkit.runtimes.session import data_root
 
 ROOT = Path(__file__).parents[1]
 LABS = ROOT / "labs"
@@ -82,6 +88,67 @@ def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path):
     assert str(path) in said and "LABS_CACHE=" in said
 
 
+def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    with pytest.raises(RuntimeUnavailable) as caught:
+        cache.made("thing", full)
+    said = str(caught.value)
+    assert f"The cache folder {tmp_path} cannot be written" in said
+    assert "No space left on device" in said and "LABS_CACHE=" in said
+
+
+def test_a_copy_that_ends_without_a_word_is_told_by_its_status(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", refusing(tmp_path, "cp"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(OSError, match="cp ended with status 1"):
+        postgres.copy(tmp_path, tmp_path / "copy")
+
+
+def test_a_data_folder_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABS_DATA", "here")
+    assert data_root() == tmp_path.resolve() / "here"
+
+
+@pytest.fixture
+def preparing(monkeypatch, tmp_path):
+    """Lets a test set what preparing does; nothing is really made."""
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    monkeypatch.setenv("LABS_RUNTIME", "processes")
+    return lambda steps: monkeypatch.setattr(prepare, "STEPS", steps)
+
+
+def failing(error):
+    def work(*_):
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    "why", [OSError("disk"), TimedOut("late"), StartFailed("dead"), KafkaError("odd")]
+)
+def test_preparing_goes_on_without_the_class_cache(
+    why, preparing, capsys, monkeypatch, tmp_path
+):
+    [*_, (name, work)] = prepare.STEPS.items()
+    monkeypatch.setattr(prepare.kafka, "class_cache", lambda: tmp_path / "none.aot")
+    monkeypatch.setattr(prepare, "record_classes", failing(why))
+    preparing({name: work})
+    assert prepare.main() == 0
+    assert "left out: " in capsys.readouterr().out
+
+
+def test_preparing_that_cannot_write_ends_in_one_line(preparing, capsys):
+    preparing({"a thing": failing(OSError(28, "No space left on device"))})
+    assert prepare.main() == 1
+    assert "No space left on device" in capsys.readouterr().err
+
+
 def small_disk(folder, megabytes):
     """The prefix that runs a command with a small file system mounted at `folder`."""
     mount = f"mount -t tmpfs -o size={megabytes}m none {folder}"
@@ -146,6 +213,10 @@ def test_everything_works_in_a_folder_whose_name_has_spaces(spaced):
         "db.primary.sql('create table t ()')\n"
         "db.replica.wait_for(db.primary.lsn())\n"
         "queue.create_topic('t')\n"
+        "with db.primary.connect() as one: shop.schema.create(one)\n"
+        "app = lab.start(App(database=db))\n"
+        "edge = lab.start(Nginx(upstreams=[app]))\n"
+        "assert edge.get('/stores/1').status == 200\n"
         "lab.close()\n"
         "print('done')\n"
     )

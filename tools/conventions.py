@@ -152,9 +152,10 @@ def sections_guide_the_reader(notebook: NotebookNode) -> Iterator[str]:
         yield f"the sections are not in the template's order: {', '.join(first)}"
 
 
+LIVE = "set of live controls"
 ONE_OF_EACH = {
     "panel": r"\bexplore\(",
-    "set of live controls": r"\bshow\.live\(",
+    LIVE: r"\bshow\.live\(",
     "ledger line": r"\blab\.ledger\(",
 }
 
@@ -164,6 +165,10 @@ def one_of_each(notebook: NotebookNode) -> Iterator[str]:
     for name, call in ONE_OF_EACH.items():
         if (found := len(re.findall(call, source))) != 1:
             yield f"{found} cells make a {name} instead of one"
+    for cell in code(notebook):
+        # `make incident` has no kernel to control, and leaves out what is so tagged
+        if ("live" in tags(cell)) != bool(re.search(ONE_OF_EACH[LIVE], cell.source)):
+            yield f"cell '{cell.id}' has live controls or the tag live, but not both"
 
 
 def exercises_can_be_solved(notebook: NotebookNode) -> Iterator[str]:
@@ -223,6 +228,8 @@ def figures_speak(notebook: NotebookNode) -> Iterator[str]:
                 yield f"the figure of '{cell.id}' has no alt text"
             if not told.get("figure", {}).get("caption"):
                 yield f"the figure of '{cell.id}' has no caption"
+            if not told.get("figure", {}).get("name"):
+                yield f"the figure of '{cell.id}' has no name"
             if kinds & PICTURES != {"image/svg+xml"}:
                 yield f"the figure of '{cell.id}' is not SVG, so nbval ignores it"
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,12 +41,8 @@ end, parent = time.monotonic() + {BUSY_AT_MOST}, os.getppid()
 while time.monotonic() < end and os.getppid() == parent:
     sum(range(100_000))
 """
-NBVAL = (
-    "--nbval",
-    "--nbval-current-env",
-    "--nbval-sanitize-with=tests/sanitize.cfg",
-    "--nbval-cell-timeout=120",
-)
+PYTEST = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+NBVAL = [o for o in PYTEST["ini_options"]["addopts"] if o.startswith("--nbval")]
 
 
 @contextlib.contextmanager

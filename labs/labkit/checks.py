@@ -12,7 +12,8 @@ before         A is before B when A returned no later than B was called; operati
                overlap in time have no order, and no check pretends that they do
 read           an acknowledged "read" or "get". Without value and version, a "read"
                found nothing, which is older than every version; a "get" was a miss of
-               a cache, which shows its client nothing and is not checked
+               a cache, which shows its client nothing and is not checked. A value
+               without its version cannot be judged: the verdict is unknown
 write          a "write" that carries a version; versions of a key only grow
 message        what "produce" sends and "process" handles: known by extra["id"] if
                there is one, else by key and value, so each needs its own
@@ -592,7 +593,8 @@ def partition_skew(
     A partition's *load* is the number of acknowledged "produce" operations with its
     number as extra["partition"]. The *median* is over `partitions` partitions if that
     is given, else over those that got a record: a history cannot show the empty ones.
-    With fewer than two partitions there is nothing to share.
+    With fewer than two partitions there is nothing to share; of two, neither can get
+    more than twice the median, so the verdict is unknown if `at_most` is 2 or more.
 
     Violation: a partition whose load is more than `at_most` times the median.
 
@@ -606,6 +608,8 @@ def partition_skew(
     if len(loads) < 2 or not load:
         return findings
     findings.checked, records, middle = len(loads), load.total(), median(loads)
+    if len(loads) == 2 and at_most >= 2:  # their median is half of all records
+        findings.doubt = "of two partitions, neither gets more than twice the median"
     for partition, count in load.items():
         if count > at_most * middle:
             got = f"partition {partition} got {count} of {counted(records, 'records')}"
@@ -625,7 +629,10 @@ def partition_skew(
 
 def _reads(history: History) -> list[Op]:
     ops = history.ops("read", outcome="ok") + history.ops("get", outcome="ok")
-    return [op for op in ops if op.op == "read" or op.version is not None]
+    # a value alone is kept, so that `_version` tells of the version that was forgotten
+    return [
+        op for op in ops if op.op == "read" or (op.version, op.value) != (None, None)
+    ]
 
 
 def _writes(history: History) -> list[Op]:

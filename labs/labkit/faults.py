@@ -96,7 +96,7 @@ def receiver_frozen(replica: Replica) -> Body:
 def paused(node: ServerNode) -> Body:
     """The whole node stands still; its connections stay open. Meter: 1 while frozen."""
     node.pause()
-    yield lambda: 1
+    yield lambda: int(node.node.frozen())
     node.resume()
     node.ready()
 

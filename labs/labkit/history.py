@@ -26,7 +26,10 @@ READS = frozenset({"count", "get", "list", "poll", "read", "search"})
 _DOUBTFUL_SQLSTATES = ("08", "40003", "57P01", "57P02")
 # Kafka: unknown server error, request timed out, network exception, too few replicas
 # after the append, duplicate sequence number (appended by an earlier attempt).
-_DOUBTFUL_BROKER_ERRORS = frozenset({-1, 7, 13, 20, 46})
+# Three more mostly mean a refusal, but are also the answer to a produce that its leader
+# has appended, if the leader loses its topic, its role or its disk while it waits for
+# the other replicas: unknown topic or partition (3), not leader (6), disk error (56).
+_DOUBTFUL_BROKER_ERRORS = frozenset({-1, 3, 6, 7, 13, 20, 46, 56})
 
 
 @dataclass

@@ -35,6 +35,7 @@ class Lab:
         self._servers: list[Server] = []
         self._proofs: dict[str, Proof] = {}
         self._ready_in = 0.0
+        self._closed = False
         self._session = Session()
         self._memory = MemoryWatch(self._servers)
         atexit.register(self.close)
@@ -60,8 +61,12 @@ class Lab:
         """Start servers side by side and wait until they answer.
 
         Returns the one server, or all of them in order. Raises StartFailed with the
-        end of a server's log; what had started is then stopped.
+        end of a server's log; what had started is then stopped, and the lab closed.
         """
+        if self._closed:
+            raise RuntimeError(
+                "this lab is closed: run its set-up cell again, the one with Lab(...)"
+            )
         began = time.perf_counter()
         for server in servers:
             self._servers.append(server)  # before it starts, so that it will be stopped
@@ -131,6 +136,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop all servers in reverse order and remove their data. Safe to repeat."""
+        self._closed = True
         atexit.unregister(self.close)
         self._memory.stop()
         for server in reversed(self._servers):

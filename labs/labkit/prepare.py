@@ -1,7 +1,8 @@
 """Fetch and make once what every lab then starts from: `python -m labkit.prepare`.
 
 PostgreSQL's template cluster, Kafka's jars, its formatted storage, and the JVM's cache
-of loaded classes. All of it lies in the cache folder; a second run does nothing.
+of loaded classes, which is a help only: without it brokers start slower. All of it lies
+in the cache folder; a second run does nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+
 from .runtimes import RuntimeUnavailable, Session, StartFailed, cache, jars
 from .runtimes.processes import ProcessRuntime, kafka, postgres
 from .servers.kafka import Kafka
 from .servers.postgres import SETTINGS
+from .wait import TimedOut, wait_until
 
 
 def record_classes(path: Path) -> None:
@@ -33,13 +38,24 @@ def record_classes(path: Path) -> None:
                 producer.send("training", key=b"%d" % n, value=b"order")
             producer.flush()
             consumer = server.consumer("training", group_id="training")
-            seen = 0
-            while seen < 20:
-                seen += sum(len(batch) for batch in consumer.poll(500).values())
+            read_all(consumer, 20)
             consumer.commit()
             server.stop()
     finally:
         session.close()
+    if not path.exists():
+        raise StartFailed("the JVM left no cache of its classes")
+
+
+def read_all(consumer: KafkaConsumer, count: int) -> None:
+    seen = 0
+
+    def all_seen() -> bool:
+        nonlocal seen
+        seen += sum(len(batch) for batch in consumer.poll(500).values())
+        return seen >= count
+
+    wait_until(all_seen, 60, lambda: f"{seen} of {count} records came back")
 
 
 STEPS: dict[str, Callable[[], object]] = {
@@ -48,10 +64,19 @@ STEPS: dict[str, Callable[[], object]] = {
     "Kafka's formatted storage": lambda: cache.made(
         f"kafka-{kafka.version()}-storage", kafka.format_storage
     ),
-    "Kafka's class cache (once, about 20 s)": lambda: cache.made(
-        kafka.class_cache().name, record_classes
+    "Kafka's class cache (once, about 20 s)": lambda: optional(
+        lambda: cache.made(kafka.class_cache().name, record_classes)
     ),
 }
+
+
+def optional(work: Callable[[], object]) -> None:
+    """Go on without what cannot be made here, and say why."""
+    try:
+        work()
+    except (RuntimeUnavailable, StartFailed, TimedOut, KafkaError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        print(f" left out: {reason.splitlines()[0]};", end="")
 
 
 @contextmanager
@@ -71,7 +96,7 @@ def main() -> int:
         for step, work in STEPS.items():
             with told(step):
                 work()
-    except (RuntimeUnavailable, StartFailed) as error:
+    except (RuntimeUnavailable, StartFailed, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0

@@ -170,8 +170,9 @@ class Proof:
         verdict = self.check(run.history)
         if late:
             return replace(verdict, state=UNKNOWN, reason=late)
-        if run.fault_on and not run.meter:
-            reason = "the fault's own meter reads 0: it was never there"
+        read = run.meter or 0
+        if run.fault_on and not read > 0:  # nor is NaN
+            reason = f"the fault's own meter reads {read:g}: it was never there"
             return replace(verdict, state=UNKNOWN, reason=reason)
         return verdict
 

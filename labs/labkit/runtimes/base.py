@@ -66,6 +66,10 @@ class Node(ABC):
     def resume(self) -> None: ...
 
     @abstractmethod
+    def frozen(self) -> bool:
+        """Whether the server is there and, by its own state, stands still."""
+
+    @abstractmethod
     def signal(self, pid: int, name: str) -> None:
         """Send "STOP", "CONT", "KILL" ... to one process of the node.
 

@@ -36,7 +36,18 @@ def made(name: str, make: Callable[[Path], None]) -> Path:
 
     `make` writes to a path beside it, which is renamed when it is complete: what is
     interrupted is made again, and two kernels never make the same thing at once.
+    Raises RuntimeUnavailable when the folder cannot be written.
     """
+    try:
+        return _made(name, make)
+    except OSError as why:  # root's, after a `sudo make`; or the home folder is full
+        raise RuntimeUnavailable(
+            f"The cache folder {folder()} cannot be written: {why}. "
+            "Name another one: LABS_CACHE=/path/to/folder"
+        ) from why
+
+
+def _made(name: str, make: Callable[[Path], None]) -> Path:
     path = folder() / name
     if path.exists():
         return path

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 LABEL = "labs.session"  # on every container and network that a session makes
+OWNER = ".owner"  # in every session's directory; locked while its kernel lives
 USES_CONTAINERS = ".containers"  # holds the engine's URL; there before any container
 
 
@@ -112,9 +113,24 @@ def clean(directory: Path) -> None:
         with contextlib.suppress(Exception):
             remove_containers(directory.name, marker.read_text())
     remove_shared_memory(directory)
+    end = time.monotonic() + 8  # anew: an engine may have taken its time
     while directory.exists() and time.monotonic() < end:
-        shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # gone in between
+            _remove(directory)
         _kill_all(directory, end)  # one that was just being launched
+
+
+def _remove(directory: Path) -> None:
+    """The owner's file goes last: without it, nobody would sweep what is left."""
+    for name in set(os.listdir(directory)) - {OWNER}:
+        path = directory / name
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+    if set(os.listdir(directory)) <= {OWNER}:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _kill_all(directory: Path, end: float) -> None:

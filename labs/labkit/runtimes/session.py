@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,6 @@ from . import cleaner
 from .base import RuntimeUnavailable
 
 NEEDED = 300 << 20  # bytes free for a lab's data; the largest lab writes about 200 MB
-OWNER = ".owner"  # locked by the kernel for as long as it lives
 
 
 class Session:
@@ -31,7 +32,7 @@ class Session:
         sweep(root)
         self.directory = Path(tempfile.mkdtemp(prefix="labs-", dir=root))
         self.id = self.directory.name
-        self._owner = (self.directory / OWNER).open("w")
+        self._owner = (self.directory / cleaner.OWNER).open("w")
         fcntl.flock(self._owner, fcntl.LOCK_EX)
         self._cleaner = subprocess.Popen(
             [sys.executable, "-I", cleaner.__file__, str(self.directory)],
@@ -64,7 +65,7 @@ def data_root() -> Path:
     """Where session directories go: LABS_DATA, else memory, else the temp directory."""
     asked = os.environ.get("LABS_DATA")
     if asked:
-        places = [Path(asked).expanduser()]
+        places = [Path(asked).expanduser().resolve()]
     else:
         places = [Path("/dev/shm"), Path(tempfile.gettempdir())]
     found = []
@@ -85,11 +86,14 @@ def data_root() -> Path:
 def sweep(root: Path) -> None:
     """Clean up after kernels whose cleaner was killed along with them."""
     for directory in root.glob("labs-*"):
-        try:
-            if time.time() - directory.stat().st_mtime < 10:
+        # an error: its kernel lives, or no session made it
+        with contextlib.suppress(OSError):
+            found = directory.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+                continue
+            if time.time() - found.st_mtime < 10:
                 continue  # perhaps just being made
-            with (directory / OWNER).open("a") as owner:  # half removed: none
+            # never made here: a reader's own folder may be called labs-solutions
+            with (directory / cleaner.OWNER).open("r+") as owner:
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 cleaner.clean(directory)
-        except OSError:
-            continue  # its kernel lives, or it is somebody else's

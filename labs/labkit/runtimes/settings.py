@@ -38,7 +38,7 @@ NGINX_CONF = """daemon off;
 {user}
 worker_processes 1;
 worker_shutdown_timeout 2s;
-pid {scratch}/nginx.pid;
+pid "{scratch}/nginx.pid";
 error_log stderr notice;
 events {{ worker_connections 512; }}
 http {{
@@ -53,11 +53,11 @@ http {{
         '"traceparent": "$http_traceparent", "trace_id": "$trace_id", '
         '"user": "$http_x_user", "store": "$http_x_store"}}';
     access_log /dev/stdout shop;
-    client_body_temp_path {scratch}/client_body;
-    proxy_temp_path {scratch}/proxy;
-    fastcgi_temp_path {scratch}/fastcgi;
-    uwsgi_temp_path {scratch}/uwsgi;
-    scgi_temp_path {scratch}/scgi;
+    client_body_temp_path "{scratch}/client_body";
+    proxy_temp_path "{scratch}/proxy";
+    fastcgi_temp_path "{scratch}/fastcgi";
+    uwsgi_temp_path "{scratch}/uwsgi";
+    scgi_temp_path "{scratch}/scgi";
 {upstreams}
     {http}
     server {{
@@ -166,7 +166,7 @@ def nginx_conf(
     )
     made = {
         "listen": listen,
-        "scratch": scratch,
+        "scratch": scratch.replace("\\", "\\\\").replace('"', '\\"'),  # in quotes there
         "key": key,
         "user": f"user {user};" if user else "",
         "timeout": round(1000 * conf["timeout"]),

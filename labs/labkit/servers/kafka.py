@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from ..runtimes import Node, Runtime
 from ..runtimes.kafka_listeners import USER
@@ -223,7 +223,27 @@ class Kafka(Server):
     def stop(self) -> None:
         for client in reversed(self._clients):
             with contextlib.suppress(Exception):  # its broker may be dead on purpose
-                client.close()
+                close(client)
         self._clients.clear()
         self.forget()
         super().stop()
+
+
+def close(client: Any) -> None:
+    """Close a client, within seconds even where its broker is gone."""
+    if isinstance(client, KafkaProducer):
+        close_producer(client)
+    elif isinstance(client, KafkaConsumer):
+        client.close(timeout_ms=5000)
+    else:
+        client.close()
+
+
+def close_producer(producer: KafkaProducer) -> None:
+    """Left to itself, one whose broker is gone takes the two minutes for which it may
+    try to deliver what it holds."""
+    try:
+        producer.close(timeout=5)
+    except KafkaTimeoutError:  # it gave up before it closed anything
+        producer._sender.force_close()
+        producer.close(timeout=1)

@@ -8,10 +8,10 @@ stored outputs are compared with those of the next run.
 from html import escape
 from typing import Any
 
+from ..checks import MOST_EXAMPLES
 from .shown import Shown, number, styled
 
 SYMBOLS = {"holds": "✓", "violated": "✗", "unknown": "?"}
-EXAMPLES = 3
 
 
 def verdict(verdict: Any) -> Shown:
@@ -47,7 +47,8 @@ def _verdict(verdict: Any) -> str:
         f'<p><b class="lk-word">{word}</b><b>{escape(verdict.check)}</b>: '
         f'<span class="lk-counts">{escape(_counts(verdict))}</span></p>'
     )
-    seen = "".join(f"<li>{escape(str(e))}</li>" for e in verdict.examples[:EXAMPLES])
+    examples = verdict.examples[:MOST_EXAMPLES]
+    seen = "".join(f"<li>{escape(str(e))}</li>" for e in examples)
     listed = f'<ul class="lk-seen">{seen}</ul>' if seen else ""
     return head + listed + _small(verdict)
 

@@ -38,6 +38,10 @@ class Images:
         self._one_at_a_time = threading.Lock()
         self._failed: dict[str, str] = {}
 
+    def busy(self) -> bool:
+        """Whether an image is being pulled, or looked for, right now."""
+        return self._one_at_a_time.locked()
+
     def fetch_if_missing(self, client: DockerClient, kind: str, image: str) -> None:
         """Pull the image unless the engine has it, with one line of progress.
 

@@ -29,6 +29,7 @@ testcontainers_config.ryuk_disabled = True
 
 HOST = "host.docker.internal"  # this machine, as containers know it
 FRESH = 0.05  # seconds for which a container's state is believed
+PATIENCE = 60.0  # seconds for another node's launch, pulls not counted
 TAKEN = ("already allocated", "already in use", "not available")
 
 
@@ -82,8 +83,7 @@ class ContainerNode(Node):
         try:
             with self._start_failure():
                 if self._container is None:
-                    for node in self.follows():
-                        node.until_launched()
+                    self.wait_for_others()
                     self._container = self._launch_at_a_free_port()
                 else:
                     self.port.release()
@@ -95,9 +95,21 @@ class ContainerNode(Node):
             self._looked = 0.0
             self._launched.set()
 
+    def wait_for_others(self) -> None:
+        for node in self.follows():
+            node.until_launched()
+
     def until_launched(self) -> None:
         """Wait for the first `start`, perhaps in another thread; raises its error."""
-        self._launched.wait(60)
+        end = time.monotonic() + PATIENCE
+        while not self._launched.wait(0.2):
+            if self.runtime.images.busy():  # a pull takes as long as it takes
+                end = time.monotonic() + PATIENCE
+            elif time.monotonic() > end:
+                raise StartFailed(
+                    f"{self.name} was not launched within {PATIENCE:g} s, and another "
+                    "server waits for it"
+                )
         if self._failure:
             raise self._failure
 
@@ -206,6 +218,8 @@ class ContainerNode(Node):
 
     def exit_reason(self) -> str:
         state = self._state(believe=0)
+        if not state and self._container is not None:
+            return "its container was removed"
         if not state or state["Running"]:
             return "it has not ended"
         if state["OOMKilled"]:
@@ -244,6 +258,9 @@ class ContainerNode(Node):
             self._docker.unpause()
             self._looked = 0.0
 
+    def frozen(self) -> bool:
+        return self._state(believe=0).get("Paused", False)
+
     def signal(self, pid: int, name: str) -> None:
         self.run("sh", "-c", f"kill -{name} {pid}")
 
@@ -257,15 +274,17 @@ class ContainerNode(Node):
         return text
 
     def memory(self) -> int:
-        if not self.alive():
-            return 0
         try:
+            if not self.alive():
+                return 0
             # one_shot: else the engine waits for a second sample of the processor
             stats = self._docker.client.api.stats(
                 self._docker.id, stream=False, one_shot=True
             )["memory_stats"]
-        except (DockerException, KeyError, ValueError):
-            return 0  # ValueError: one that is just being removed answers with nothing
+        except (DockerException, OSError, KeyError, ValueError):
+            # OSError: the engine restarts; ValueError: a container that is just being
+            # removed answers with nothing
+            return 0
         details = stats.get("stats", {})
         # the page cache can be had back at any time (cgroup v1 and v2 name it apart)
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))

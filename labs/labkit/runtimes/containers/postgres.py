@@ -46,11 +46,10 @@ class PostgresContainer(FollowingNode):
     port_inside = 5432
     user = "postgres"
 
-    def start(self) -> None:
-        if self.primary and self._container is None:
-            self.primary.until_launched()
+    def wait_for_others(self) -> None:
+        super().wait_for_others()
+        if self.primary:
             self.primary.until_it_answers()  # nothing can be copied before
-        super().start()
 
     def until_it_answers(self) -> None:
         """Wait until a copy can be made. Raises StartFailed with the log's end."""

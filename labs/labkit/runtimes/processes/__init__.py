@@ -138,16 +138,32 @@ class ProcessNode(Node):
         remove_shared_memory(self.directory)
 
     def pause(self) -> None:
-        send(self.directory, signal.SIGSTOP)
-        # a thread that has not seen the signal could still take one more request
-        wait_until(
-            lambda: all(map(stopped, processes_in(self.directory))),
-            within=10,
-            otherwise=f"{self.name} has processes that do not freeze",
-        )
+        try:
+            # a thread that has not seen the signal could still take one more request;
+            # twice in a row, since the first list may lack a child that was just born
+            wait_until(
+                lambda: not self._stop_all() and not self._stop_all(),
+                within=10,
+                otherwise=f"{self.name} has processes that do not freeze",
+            )
+        except TimedOut:
+            self.resume()
+            raise
+
+    def _stop_all(self) -> int:
+        """Tell every process that runs to stop; how many there were."""
+        running = [pid for pid in processes_in(self.directory) if not stopped(pid)]
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGSTOP)
+        return len(running)
 
     def resume(self) -> None:
         send(self.directory, signal.SIGCONT)
+
+    def frozen(self) -> bool:
+        pids = list(processes_in(self.directory))
+        return self.alive() and bool(pids) and all(map(stopped, pids))
 
     def signal(self, pid: int, name: str) -> None:
         os.kill(pid, getattr(signal, f"SIG{name}"))

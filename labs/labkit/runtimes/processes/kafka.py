@@ -76,6 +76,10 @@ class KafkaProcess(ProcessNode):
         formatted(self.directory / "data", self.node_id)
         self.write("server.properties", self.properties())
 
+    def start(self) -> None:
+        self.controller_port.release()
+        super().start()
+
     def release(self) -> str:
         return version()
 

@@ -185,7 +185,8 @@ def copy(source: Path, target: Path) -> None:
         # working there, so that the cleaner finds it when the kernel is killed
         done = subprocess.run(words, cwd=target.parent, capture_output=True, text=True)
         if done.returncode:
-            raise OSError(done.stderr.strip().splitlines()[-1])
+            said = done.stderr.strip() or f"cp ended with status {done.returncode}"
+            raise OSError(said.splitlines()[-1])
     else:
         shutil.copytree(source, target, symlinks=True)
     target.chmod(0o700)
