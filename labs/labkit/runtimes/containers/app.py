@@ -21,8 +21,9 @@ class AppBeside(AppProcess):
     """Also answers containers, which know this machine as `host.docker.internal`.
 
     With Docker Desktop that leads to this machine's loopback. On Linux it leads to the
-    bridge's address, where the application then listens as well: no other machine can
-    reach that one, but every container can, and so every request must show the key.
+    bridge's address, where the application then listens as well. Every container can
+    reach that one, and so can a neighbour who has a route to it: therefore every request
+    must show the key.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
