@@ -22,7 +22,7 @@ class AppBeside(AppProcess):
 
     With Docker Desktop that leads to this machine's loopback. On Linux it leads to the
     bridge's address, where the application then listens as well. Every container can
-    reach that one, and so can a neighbour who has a route to it: therefore every request
+    reach that one, and so can a neighbour who has a route to it, and so every request
     must show the key.
     """
 
