@@ -76,6 +76,14 @@ def test_a_way_that_keeps_the_promise_is_correct():
     assert result.text.endswith("HOLDS     read your writes: 2 reads checked")
 
 
+def test_a_way_that_keeps_the_promise_at_too_high_a_price_is_not_correct():
+    dear = keeps(Proof(), hint="count", also=lambda run: f"it is {run.verdict.state}.")
+    assert not dear("holds").correct
+    assert dear("holds").text == "the promise holds, but it is holds.\nHint: count"
+    assert "the promise is broken" in dear("violated").text
+    assert keeps(Proof(), also=lambda run: "")("holds").correct
+
+
 def test_a_way_that_breaks_the_promise_shows_what_a_client_saw():
     result = keeps(Proof(), hint="look at the token")("violated")
     assert not result.correct

@@ -100,6 +100,17 @@ def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     assert "No space left on device" in said and "LABS_CACHE=" in said
 
 
+def test_what_is_missing_besides_is_not_blamed_on_the_cache_folder(
+    tmp_path, monkeypatch
+):
+    def no_java(path):
+        raise FileNotFoundError(2, "No such file or directory", "java")
+
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="java"):
+        cache.made("thing", no_java)
+
+
 def test_a_copy_that_ends_without_a_word_is_told_by_its_status(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", refusing(tmp_path, "cp"))
     monkeypatch.setattr(sys, "platform", "linux")

@@ -88,19 +88,25 @@ def number(expected: float, within: float = 0, hint: str = "") -> Grader:
     return grader
 
 
-def keeps(proof: Attempts, hint: str = "") -> Grader:
+def keeps(
+    proof: Attempts, hint: str = "", also: Callable[[Any], str] = lambda run: ""
+) -> Grader:
     """Correct when the promise holds with the fault on and the answer as the way.
 
     A violated or unknown verdict is not correct, and neither is a way that raises: the
-    text then shows the verdict, or the exception.
+    text then shows the verdict, or the exception. also: takes the run and says what is
+    wrong with it though the promise holds, or "".
     """
 
     def grader(answer: Any) -> Grade:
         try:
-            verdict = proof.attempt(answer).verdict
+            run = proof.attempt(answer)
         except Exception as error:
             raised = f"{type(error).__name__}: {error}".rstrip(": ")
             return _wrong(f"the run ended with {raised}", hint)
+        verdict = run.verdict
+        if verdict.holds and (wrong := also(run)):
+            return _wrong(f"the promise holds, but {wrong}", hint)
         if verdict.holds:
             return graded(True, f"the promise holds.\n{verdict}")
         why = "the promise is broken" if verdict.violated else "nothing is proved"

@@ -178,7 +178,7 @@ def significant(
     spendable = _allowed(slo) * _some(everything.total) * period / len(ticks)
     burning = {now for now, tick in enumerate(ticks) if _burns(tick, slo) > 1}
     found: set[int] = set()
-    for event in _runs(burning):
+    for event in stretches(burning):
         if sum(ticks[now].bad for now in event) > Fraction(str(share)) * spendable:
             found.update(event)
     return found
@@ -213,7 +213,7 @@ def score(fired: Collection[int], truth: Collection[int]) -> Score:
     measures of an alert, here counted in ticks."""
     fired, truth = set(fired), set(truth)
     right = len(fired & truth)
-    events = _runs(truth)
+    events = stretches(truth)
     firsts = [[now - event[0] for now in event if now in fired][:1] for event in events]
     delays = [first for found in firsts for first in found]
     return Score(
@@ -234,9 +234,9 @@ def _after(last: int, fired: set[int], truth: set[int]) -> int:
     return length
 
 
-def _runs(numbers: Iterable[int]) -> list[list[int]]:
-    """Consecutive numbers together: [1, 2, 5] are [1, 2] and [5]."""
-    ranked = enumerate(sorted(numbers))
+def stretches(ticks: Iterable[int]) -> list[list[int]]:
+    """Consecutive ticks together: 1, 2 and 5 are [1, 2] and [5]."""
+    ranked = enumerate(sorted(ticks))
     groups = groupby(ranked, key=lambda pair: pair[1] - pair[0])
     return [[number for _, number in group] for _, group in groups]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -11,6 +12,12 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from .base import RuntimeUnavailable
+
+# root's, after a `sudo make`; read-only; or the disk or the user's share of it is full
+CANNOT_BE_WRITTEN = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT),
+}
 
 
 def folder() -> Path:
@@ -40,7 +47,9 @@ def made(name: str, make: Callable[[Path], None]) -> Path:
     """
     try:
         return _made(name, make)
-    except OSError as why:  # root's, after a `sudo make`; or the home folder is full
+    except OSError as why:
+        if why.errno not in CANNOT_BE_WRITTEN:
+            raise
         raise RuntimeUnavailable(
             f"The cache folder {folder()} cannot be written: {why}. "
             "Name another one: LABS_CACHE=/path/to/folder"
