@@ -3,9 +3,10 @@
     python mutants.py LAB.ipynb          prints {proof: {mutant: "red" | "green"}}
     python mutants.py LAB.ipynb MUTANT   breaks every proof for good; the lab must fail
 
-After a proof's fourth run, and with the servers as the lab left them, its runs are made
-again with the fault, the guardrail or the check taken out. Each must be refused. What
-comes after the last proof is left out.
+A proof's control is run as its incident with the fault taken out, and its unguarded
+run as its guarded one with the guardrail taken out: the same work, and each must be
+refused. Then its incident is judged by a check that sees nothing. The lab goes on with
+what those runs recorded; what comes after the last proof is left out.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import ast
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 
 from labkit.faults import Fault
-from labkit.proof import Proof, ProofFailed
+from labkit.proof import RUNS, Proof, ProofFailed, Run
 
 
 def fault_disabled(proof: Proof) -> None:
@@ -50,28 +52,68 @@ MUTANTS: dict[str, tuple[Callable[[Proof], None], str]] = {
 
 
 def break_in_passing(results: dict[str, dict[str, str]]) -> None:
-    """Make every proof of the lab try its mutants after its last run."""
-    last = Proof.unguarded
+    """Make every proof of the lab try its mutants in place of runs that do the same."""
 
-    def unguarded(proof: Proof):
-        run = last(proof)
-        results[proof.name] = {name: verdict(proof, name) for name in MUTANTS}
+    def control(proof: Proof) -> Run:
+        return instead(proof, "control", "fault_disabled")
+
+    def unguarded(proof: Proof) -> Run:
+        run = instead(proof, "unguarded", "guardrail_disabled")
+        with as_it_was(proof):
+            play_back(proof, proof.runs["incident"])
+            results[proof.name]["check_blind"] = refused(proof, "check_blind")[0]
         return run
 
+    def instead(proof: Proof, name: str, mutant: str) -> Run:
+        colour, made = refused(proof, mutant)
+        fault_on, guardrail_on, expected = RUNS[name]
+        verdict = proof.check(made.history)
+        # the refusal counts if the run came out like the one that it stands for
+        right = verdict.state == expected
+        results.setdefault(proof.name, {})[mutant] = colour if right else str(verdict)
+        run = Run(name, fault_on, guardrail_on, expected, made.history, made.rng)
+        run.verdict, run.cost, run.seconds = verdict, made.cost, made.seconds
+        run.meter = made.meter if fault_on else None
+        proof.runs[name] = run
+        return run
+
+    Proof.control = control  # type: ignore[method-assign]
     Proof.unguarded = unguarded  # type: ignore[method-assign]
 
 
-def verdict(proof: Proof, name: str) -> str:
+def play_back(proof: Proof, recorded: Run) -> None:
+    """The next run is the recorded one: a check is a pure function of its history."""
+
+    def clients(run: Run, way: object) -> None:
+        for op in recorded.history.ops():
+            run.history.add(dataclasses.replace(op))
+
+    def meter():
+        yield lambda: recorded.meter
+
+    proof.schedule, proof.fault = clients, lambda: Fault("played back", meter)
+    proof.reset = proof.cost = None
+
+
+def refused(proof: Proof, mutant: str) -> tuple[str, Run]:
+    """ "red" if the mutated run is refused, else "green"; and the run."""
+    mutate, name = MUTANTS[mutant]
+    with as_it_was(proof):
+        proof.done = lambda *_: None
+        proof.runs = dict(proof.runs)
+        mutate(proof)
+        try:
+            return "green", getattr(proof, name)()
+        except ProofFailed:
+            return "red", proof.runs[name]
+
+
+@contextmanager
+def as_it_was(proof: Proof) -> Iterator[None]:
+    """Whatever the block does to the proof is undone."""
     kept = dict(vars(proof))
-    mutate, run = MUTANTS[name]
-    proof.done = lambda *_: None
-    proof.runs = dict(proof.runs)
-    mutate(proof)
     try:
-        getattr(proof, run)()
-        return "green"
-    except ProofFailed:
-        return "red"
+        yield
     finally:
         vars(proof).update(kept)
 
