@@ -26,10 +26,12 @@ from labkit import (
     Redis,
     StartFailed,
     TimedOut,
+    checks,
     faults,
     shop,
     wait_until,
 )
+from labkit.proof import Proof, ProofFailed
 from labkit.runtimes import Session, processes
 from labkit.runtimes.cleaner import processes_in
 from labkit.runtimes.ports import Port
@@ -637,3 +639,28 @@ def test_a_server_killed_in_mid_lab_is_named_with_the_way_it_ended(lab):
     cache.primary.kill()
     with pytest.raises(StartFailed, match=r"redis died .*(SIGKILL|137)"):
         cache.primary.until(cache.primary.answers, 5, "answer")
+
+
+def test_a_server_that_answers_and_never_gets_ready_is_a_start_that_failed(monkeypatch):
+    def never(server):
+        raise TimedOut("waited 60 s: redis did not reach its database")
+
+    monkeypatch.setattr(Redis, "start", never)
+    late = Lab("late")
+    with pytest.raises(StartFailed, match="did not reach its database"):
+        late.start(Redis())
+    assert not late._session.directory.exists()
+
+
+def test_a_state_that_is_not_reached_in_time_leaves_the_verdict_unknown(db):
+    beyond = "FFFFFFFF/0"  # WAL that will never be written
+    proof = Proof(
+        "a wait with a bound",
+        schedule=lambda run, way: db.replicas[0].wait_for(beyond, within=0.2),
+        check=checks.duplicates,
+        fault=None,
+        without=None,
+        guardrail=None,
+    )
+    with pytest.raises(ProofFailed, match=r"is unknown.*did not replay"):
+        proof.control()

@@ -58,7 +58,10 @@ class ServerNode:
 
     def ready(self, within: float = 60) -> None:
         """Wait until the node answers. Raises StartFailed with the end of its log."""
-        self.until(self.answers, within, "answer")
+        try:
+            self.until(self.answers, within, "answer")
+        except TimedOut as error:
+            raise StartFailed(str(error)) from error
 
     def answers(self) -> Any:
         """True when a client can use the node."""
@@ -68,7 +71,12 @@ class ServerNode:
         """Close what is connected to the node."""
 
     def until(self, condition: Callable[[], T], within: float, what: str) -> T:
-        """Wait for a state of this node; a node that has died ends the wait."""
+        """Wait for a state of this node.
+
+        Raises TimedOut with the end of its log when the bound expires, so that a
+        verdict that needed the state is unknown, and StartFailed when the node has
+        died.
+        """
 
         def alive_and_true() -> T:
             if not self.node.alive():
@@ -78,12 +86,10 @@ class ServerNode:
                 )
             return condition()
 
-        try:
-            return wait_until(alive_and_true, within, f"{self.name} did not {what}")
-        except TimedOut as error:
-            raise StartFailed(
-                f"{error}. Its log ends:\n{self.node.log_tail()}"
-            ) from error
+        def late() -> str:
+            return f"{self.name} did not {what}. Its log ends:\n{self.node.log_tail()}"
+
+        return wait_until(alive_and_true, within, late)
 
 
 class Server(ABC):
