@@ -216,6 +216,13 @@ def test_there_are_workflows() -> None:
     assert {path.stem for path in WORKFLOWS} == {"test", "site", "weekly"}
 
 
+def test_the_site_is_published_from_commits_that_have_passed_their_tests() -> None:
+    site = yaml.safe_load(next(p for p in WORKFLOWS if p.stem == "site").read_text())
+    assert site[True].keys() == {"workflow_run", "workflow_dispatch"}
+    assert site[True]["workflow_run"]["workflows"] == ["test"]
+    assert "conclusion == 'success'" in site["jobs"]["publish"]["if"]
+
+
 def test_a_bare_make_lists_every_command() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
     commands = {"incident", "test", "notebooks", "book", "store", "bench", "soak"}
