@@ -129,51 +129,68 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(scope="module")
-def visit(browser, address, page):
-    """What happened when the page was opened, once for all its tests."""
-    return observe(browser, address, page)
-
-
 @pytest.fixture(scope="session")
-def context(browser):
-    """One window for all tabs, so that what the pages share is loaded once."""
-    opened = browser.new_context(viewport=DESK)
-    opened.set_default_timeout(10_000)
-    yield opened
-    opened.close()
+def window(browser, address):
+    """The one tab that visits all pages: to open one takes longer than a visit.
+
+    It refuses requests to other hosts, so that no network is needed, and a window that
+    does so uses no cache.
+    """
+    context = browser.new_context(viewport=DESK)
+    context.set_default_timeout(10_000)
+    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(scope="module")
-def tab(context, address, lab):
-    """The lab's page to work with, one for all its tests."""
-    opened = context.new_page()
-    arrive(opened, address + lab, "load")
-    yield opened
-    opened.close()
+def visit(window, address, page):
+    """What happened when the page was opened, once for all its tests."""
+    return observe(window, address, page)
 
 
-def observe(browser, address, page):
-    """One visit to `page` with an empty cache, at a desk and then on a phone."""
+@pytest.fixture(scope="module")
+def tab(window, address, lab):
+    """The lab's page to work with, for all its tests."""
+    arrive(window, address + lab, "load")
+    yield window
+    window.emulate_media(color_scheme="null")
+
+
+def observe(tab, address, page):
+    """One visit to `page`, at a desk and then on a phone."""
     seen, responses = Visit(), []
-    context = browser.new_context(viewport=DESK)
-    # A request to elsewhere is noted and refused, so that no network is needed here.
-    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
-    tab = context.new_page()
-    tab.on("request", lambda request: seen.requests.append(request.url))
-    tab.on("response", lambda response: responses.append(response))
-    tab.on("pageerror", lambda error: seen.problems.append(str(error)))
-    tab.on("console", lambda said: complain(seen, said))
-    notes = (seen.requests, seen.problems, responses)
-    arrive(tab, address + page, "networkidle", notes)
-    seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
-    seen.weight = sum(len(r.body()) for r in responses if r.ok)
+    notes = {
+        "request": lambda request: seen.requests.append(request.url),
+        "response": lambda response: responses.append(response),
+        "pageerror": lambda error: seen.problems.append(str(error)),
+        "console": lambda said: complain(seen, said),
+    }
+    tab.goto("about:blank")  # nothing of the page before is taken for this one's
+    for event, note in notes.items():
+        tab.on(event, note)
+    arrive(
+        tab, address + page, "networkidle", (seen.requests, seen.problems, responses)
+    )
     seen.unnamed = tab.evaluate(UNNAMED)
     seen.too_wide = tab.evaluate(TOO_WIDE)
     tab.set_viewport_size(PHONE)
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
-    context.close()
+    seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
+    seen.weight = sum(weight(r) for r in responses if r.ok)
+    tab.set_viewport_size(DESK)
+    for event, note in notes.items():
+        tab.remove_listener(event, note)
     return seen
+
+
+WEIGHTS = {}  # bytes by address; most files belong to all pages
+
+
+def weight(response):
+    if response.url not in WEIGHTS:
+        WEIGHTS[response.url] = len(response.body())
+    return WEIGHTS[response.url]
 
 
 def arrive(tab, url, until, notes=()):
@@ -183,18 +200,25 @@ def arrive(tab, url, until, notes=()):
     starts elsewhere is enough. `notes` are the lists to empty before another attempt.
     """
     dropped = []
-    tab.on("requestfailed", lambda request: dropped.append(request.failure or ""))
-    for _ in range(3):
-        for list_ in (dropped, *notes):
-            list_.clear()
-        try:
-            tab.goto(url, wait_until=until)
-        except playwright.sync_api.Error as error:
-            dropped.append(str(error))
-            if "ERR_NETWORK_CHANGED" not in str(error):
-                raise
-        if not any("ERR_NETWORK_CHANGED" in why for why in dropped):
-            return
+
+    def drop(request):
+        dropped.append(request.failure or "")
+
+    tab.on("requestfailed", drop)
+    try:
+        for _ in range(3):
+            for list_ in (dropped, *notes):
+                list_.clear()
+            try:
+                tab.goto(url, wait_until=until)
+            except playwright.sync_api.Error as error:
+                dropped.append(str(error))
+                if "ERR_NETWORK_CHANGED" not in str(error):
+                    raise
+            if not any("ERR_NETWORK_CHANGED" in why for why in dropped):
+                return
+    finally:
+        tab.remove_listener("requestfailed", drop)
     pytest.fail(f"the network of this machine changed three times while {url} loaded")
 
 
@@ -277,19 +301,19 @@ def test_a_panel_shows_all_its_values_without_a_kernel(tab):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_verdict_can_be_read_by_day_and_by_night(tab, theme):
     tab.emulate_media(color_scheme=theme)
-    words = tab.locator(".lk-card .lk-word")
-    assert words.count(), "a lab shows verdicts"
-    for word in words.all():
-        ink, paper = (hexadecimal(part) for part in word.evaluate(COLOURS))
+    words = tab.locator(".lk-card .lk-word").evaluate_all(COLOURS)
+    assert words, "a lab shows verdicts"
+    for word in words:
+        ink, paper = map(hexadecimal, word)
         assert contrast(ink, paper) >= 4.5
 
 
-COLOURS = """word => {
+COLOURS = """words => words.map(word => {
   let paper = word;
   const clear = e => getComputedStyle(e).backgroundColor.endsWith(", 0)");
   while (paper.parentElement && clear(paper)) paper = paper.parentElement;
   return [getComputedStyle(word).color, getComputedStyle(paper).backgroundColor];
-}"""
+})"""
 
 
 def hexadecimal(colour):
@@ -297,18 +321,15 @@ def hexadecimal(colour):
     return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
 
 
-def test_search_finds_a_word_of_the_book_and_opens_its_page(context, address):
-    opened = context.new_page()
-    arrive(opened, address + PAGES[0], "load")
-    opened.keyboard.press("Control+k")
-    opened.keyboard.type("partition")
-    opened.keyboard.press("Enter")
-    hit = opened.locator("#search-results li a").first
-    hit.click()
-    opened.wait_for_load_state("load")
-    assert "search.html" not in opened.url
-    assert "partition" in opened.locator("article").inner_text().lower()
-    opened.close()
+def test_search_finds_a_word_of_the_book_and_opens_its_page(window, address):
+    arrive(window, address + PAGES[0], "load")
+    window.keyboard.press("Control+k")
+    window.keyboard.type("partition")
+    window.keyboard.press("Enter")
+    window.locator("#search-results li a").first.click()
+    window.wait_for_load_state("load")
+    assert "search.html" not in window.url
+    assert "partition" in window.locator("article").inner_text().lower()
 
 
 class Links(HTMLParser):
