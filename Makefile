@@ -15,6 +15,8 @@ ROUNDS ?=
 ALL ?=
 # values reach the tools by the environment, so no name is ever read by the shell
 export LAB LABS ROUNDS PYTHON
+# .venv comes without bytecode: unless imports may keep it, every start compiles it all
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "The Bottleneck Always Moves"

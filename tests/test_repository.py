@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -221,6 +222,21 @@ def test_the_site_is_published_from_commits_that_have_passed_their_tests() -> No
     assert site[True].keys() == {"workflow_run", "workflow_dispatch"}
     assert site[True]["workflow_run"]["workflows"] == ["test"]
     assert "conclusion == 'success'" in site["jobs"]["publish"]["if"]
+
+
+def test_what_make_runs_may_keep_its_bytecode() -> None:
+    words = "include Makefile\nshow:\n\t@env\n"
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        ["make", "-f", "-", "show"],
+        cwd=ROOT,
+        env=env,
+        input=words,
+        capture_output=True,
+        text=True,
+    )
+    assert "PATH=" in done.stdout
+    assert "PYTHONDONTWRITEBYTECODE" not in done.stdout
 
 
 def test_a_bare_make_lists_every_command() -> None:
