@@ -108,6 +108,16 @@ def test_a_row_written_to_the_primary_is_read_on_every_replica(db):
         assert seen(replica, 1)
 
 
+def test_postgres_vacuums_only_when_it_is_told_to(db):
+    launchers = "select count(*) from pg_stat_activity where backend_type like 'auto%'"
+    assert [node.value(launchers) for node in db.members] == [0] * len(db.members)
+
+
+def test_rows_without_columns_are_rows_all_the_same(db):
+    assert db.primary.sql("select from generate_series(1, 2)") == [(), ()]
+    assert db.primary.sql("select from generate_series(1, 0)") == []
+
+
 def test_a_replica_refuses_writes(db):
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         db.replica.sql("insert into notes values (0)")
@@ -641,14 +651,18 @@ def test_a_server_killed_in_mid_lab_is_named_with_the_way_it_ended(lab):
         cache.primary.until(cache.primary.answers, 5, "answer")
 
 
-def test_a_server_that_answers_and_never_gets_ready_is_a_start_that_failed(monkeypatch):
-    def never(server):
-        raise TimedOut("waited 60 s: redis did not reach its database")
+class WithoutItsDatabase(Redis):
+    """Answers, and needs something more that never comes."""
 
-    monkeypatch.setattr(Redis, "start", never)
+    def start(self):
+        super().start()
+        self.primary.come_up(lambda: False, "reach its database", within=0.1)
+
+
+def test_a_server_that_answers_and_never_gets_ready_is_a_start_that_failed():
     late = Lab("late")
     with pytest.raises(StartFailed, match="did not reach its database"):
-        late.start(Redis())
+        late.start(WithoutItsDatabase())
     assert not late._session.directory.exists()
 
 

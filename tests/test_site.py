@@ -131,30 +131,39 @@ def browser():
 
 @pytest.fixture(scope="session")
 def window(browser, address):
-    """The one tab that visits all pages: to open one takes longer than a visit.
-
-    It refuses requests to other hosts, so that no network is needed, and a window that
-    does so uses no cache.
-    """
+    """One that refuses requests to other hosts, so that no network is needed, and
+    therefore uses no cache."""
     context = browser.new_context(viewport=DESK)
     context.set_default_timeout(10_000)
     context.route(lambda url: not url.startswith(address), lambda route: route.abort())
-    yield context.new_page()
+    yield context
     context.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(window):
+    """The one tab that visits all pages: to open one takes longer than a visit."""
+    return window.new_page()
+
+
+@pytest.fixture(scope="session")
+def reader(window):
+    """The one tab in which a lab's page is worked with."""
+    return window.new_page()
+
+
 @pytest.fixture(scope="module")
-def visit(window, address, page):
+def visit(visitor, address, page):
     """What happened when the page was opened, once for all its tests."""
-    return observe(window, address, page)
+    return observe(visitor, address, page)
 
 
 @pytest.fixture(scope="module")
-def tab(window, address, lab):
+def tab(reader, address, lab):
     """The lab's page to work with, for all its tests."""
-    arrive(window, address + lab, "load")
-    yield window
-    window.emulate_media(color_scheme="null")
+    arrive(reader, address + lab, "load")
+    yield reader
+    reader.emulate_media(color_scheme="null")
 
 
 def observe(tab, address, page):
@@ -321,15 +330,15 @@ def hexadecimal(colour):
     return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
 
 
-def test_search_finds_a_word_of_the_book_and_opens_its_page(window, address):
-    arrive(window, address + PAGES[0], "load")
-    window.keyboard.press("Control+k")
-    window.keyboard.type("partition")
-    window.keyboard.press("Enter")
-    window.locator("#search-results li a").first.click()
-    window.wait_for_load_state("load")
-    assert "search.html" not in window.url
-    assert "partition" in window.locator("article").inner_text().lower()
+def test_search_finds_a_word_of_the_book_and_opens_its_page(reader, address):
+    arrive(reader, address + PAGES[0], "load")
+    reader.keyboard.press("Control+k")
+    reader.keyboard.type("partition")
+    reader.keyboard.press("Enter")
+    reader.locator("#search-results li a").first.click()
+    reader.wait_for_load_state("load")
+    assert "search.html" not in reader.url
+    assert "partition" in reader.locator("article").inner_text().lower()
 
 
 class Links(HTMLParser):

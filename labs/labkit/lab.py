@@ -15,9 +15,8 @@ import psutil
 
 from . import exercises, show
 from .proof import Proof, Run
-from .runtimes import Session, StartFailed, choose
+from .runtimes import Session, choose
 from .servers.base import Server, side_by_side
-from .wait import TimedOut
 
 
 class Lab:
@@ -74,9 +73,6 @@ class Lab:
             server.attach(self.runtime)
         try:
             side_by_side([server.start for server in servers])
-        except TimedOut as error:
-            self.close()
-            raise StartFailed(str(error)) from error
         except BaseException:
             self.close()
             raise

@@ -11,7 +11,8 @@ from .kafka_listeners import closed
 POSTGRES_FAST = {
     "fsync": "off",
     "full_page_writes": "off",
-    "autovacuum_naptime": "5s",
+    # it locks, writes WAL and holds horizons back at times of its own
+    "autovacuum": "off",
     "shared_buffers": "32MB",
     "max_connections": "60",
     # with posix or sysv, a killed server would leave segments outside its directory
@@ -159,8 +160,8 @@ def nginx_conf(
     """nginx.conf. conf: the options of `Nginx`, with upstreams as host:port by group.
     scratch: directory for what it writes. user: of its workers; "" for its own."""
     groups = "\n".join(
-        f"    upstream {name} {{ {conf['balance'] and conf['balance'] + '; '}"
-        + " ".join(f"server {place} {conf['server_options']};" for place in places)
+        f"    upstream {name} {{ "
+        + " ".join(f"server {place};" for place in places)
         + " }"
         for name, places in conf["upstreams"].items()
     )

@@ -115,7 +115,7 @@ class App(Server):
     def start(self) -> None:
         super().start()
         for member in self.members:
-            member.until(member.serves, 60, "reach its database")
+            member.come_up(member.serves, "reach its database")
 
     def set(self, **settings: Any) -> None:
         """Change settings, restart every process, and wait until it answers."""

@@ -56,10 +56,19 @@ class ServerNode:
         self.stop()
         self.start()
 
-    def ready(self, within: float = 60) -> None:
-        """Wait until the node answers. Raises StartFailed with the end of its log."""
+    def ready(self) -> None:
+        """Wait until the node answers."""
+        self.come_up(self.answers, "answer")
+
+    def come_up(
+        self, condition: Callable[[], object], what: str, within: float = 60
+    ) -> None:
+        """Wait for a state without which the node is not started.
+
+        Raises StartFailed with the end of its log, also when the bound expires.
+        """
         try:
-            self.until(self.answers, within, "answer")
+            self.until(condition, within, what)
         except TimedOut as error:
             raise StartFailed(str(error)) from error
 

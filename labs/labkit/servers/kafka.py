@@ -64,7 +64,7 @@ class KafkaNode(ServerNode):
             # a client that is refused backs off for longer than a start takes
             host, port = self.node.address()
             socket.create_connection((host, port), timeout=1).close()
-            with self.cluster.short_lived_admin(f"{host}:{port}") as admin:
+            with self.cluster.asked(f"{host}:{port}") as admin:
                 found = admin.describe_cluster()["brokers"]
                 return len(found) >= self.cluster.expected_brokers()
         return False
@@ -160,25 +160,28 @@ class Kafka(Server):
     @contextlib.contextmanager
     def short_lived_admin(self, bootstrap: str = "") -> Iterator[KafkaAdminClient]:
         """One that has not lost its broker to a fault; bootstrap: host:port, or all."""
-        login = self.login()
-        login["bootstrap_servers"] = bootstrap or self.bootstrap
-        admin = KafkaAdminClient(**login, bootstrap_timeout_ms=5000)
+        admin = self._impatient_admin(bootstrap)
         try:
             yield admin
         finally:
             admin.close()
 
     @contextlib.contextmanager
-    def asked(self) -> Iterator[KafkaAdminClient]:
+    def asked(self, bootstrap: str = "") -> Iterator[KafkaAdminClient]:
         """An admin for the cluster's own questions. One node's is kept, since making it
         takes longer than most questions; among several nodes a fault may cut it off."""
         if self.how_many > 1:
-            with self.short_lived_admin() as admin:
+            with self.short_lived_admin(bootstrap) as admin:
                 yield admin
         else:
             if self._own is None:
-                self._own = KafkaAdminClient(**self.login(), retry_backoff_ms=20)
+                self._own = self._impatient_admin()
             yield self._own
+
+    def _impatient_admin(self, bootstrap: str = "") -> KafkaAdminClient:
+        login = self.login()
+        login["bootstrap_servers"] = bootstrap or self.bootstrap
+        return KafkaAdminClient(**login, retry_backoff_ms=20, bootstrap_timeout_ms=5000)
 
     def forget(self) -> None:
         """Close what `asked` keeps."""

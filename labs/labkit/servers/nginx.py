@@ -36,11 +36,10 @@ class Nginx(Server):
 
     upstreams: what it passes requests to: servers, single nodes, or "host:port"; or
     several groups of them by name, with `to` (which may hold nginx variables) naming
-    the one that a request goes to. balance: how a group's member is chosen
-    ("least_conn"; nginx takes turns otherwise). server_options: of every member
-    ("max_fails=0"). timeout: seconds that it waits for a connection or for an answer
-    of an upstream. http, server, location: more lines of nginx.conf, in the block of
-    that name; `location` is the one that passes requests on.
+    the one that a request goes to; a group's members take turns. timeout: seconds that
+    it waits for a connection or for an answer of an upstream. http, server, location:
+    more lines of nginx.conf, in the block of that name; `location` is the one that
+    passes requests on.
 
     It passes a `traceparent` on and makes none.
     """
@@ -53,8 +52,6 @@ class Nginx(Server):
         *,
         name: str = "edge",
         to: str = "",
-        balance: str = "",
-        server_options: str = "",
         timeout: float = 5.0,
         http: str = "",
         server: str = "",
@@ -66,8 +63,6 @@ class Nginx(Server):
         self.options: dict[str, Any] = {
             "upstreams": upstreams,
             "to": to,
-            "balance": balance,
-            "server_options": server_options,
             "timeout": timeout,
             "http": http,
             "server": server,

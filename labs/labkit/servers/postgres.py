@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import ExecStatus
 
 from ..runtimes import Node, Runtime
 from .base import Server, ServerNode
@@ -55,7 +56,9 @@ class PostgresNode(ServerNode):
         if self._own is None or self._own.closed or self._own.broken:
             self._own = self.connect(application_name="labkit")
         cursor = self._own.execute(query, params)
-        return cursor.fetchall() if cursor.description else []
+        # not by its columns: `select from ... where` has rows without any
+        tuples = cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK
+        return cursor.fetchall() if tuples else []
 
     def value(self, query: str, params: Any = None) -> Any:
         """The first column of the first row."""
@@ -185,22 +188,18 @@ class Replica(PostgresNode):
 class Postgres(Server):
     """A primary and `replicas` streaming replicas ("replica1", "replica2", ...).
 
-    settings: for all of them, known before the start. replica_settings: for replicas
-    alone, set after it. The servers run without fsync: a lab about what a crash of the
-    machine loses must set it, and say so.
+    settings: for all of them, known before the start. The servers run without fsync
+    and autovacuum: a lab about what a crash of the machine loses, or about vacuuming
+    in good time, must set them, and say so.
     """
 
     product = "PostgreSQL"
 
     def __init__(
-        self,
-        replicas: int = 0,
-        settings: dict[str, str] | None = None,
-        replica_settings: dict[str, str] | None = None,
+        self, replicas: int = 0, settings: dict[str, str] | None = None
     ) -> None:
         super().__init__()
         self.settings = {**SETTINGS, **(settings or {})}
-        self.replica_settings = replica_settings or {}
         self.how_many = replicas
 
     def attach(self, runtime: Runtime) -> None:
@@ -215,12 +214,6 @@ class Postgres(Server):
             for n in range(1, self.how_many + 1)
         ]
         self.members = [self.primary, *self.replicas]
-
-    def start(self) -> None:
-        super().start()
-        if self.replica_settings:
-            for replica in self.replicas:
-                replica.set(**self.replica_settings)
 
     @property
     def replica(self) -> Replica:

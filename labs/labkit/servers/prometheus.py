@@ -58,7 +58,7 @@ class Prometheus(Server):
 
     def start(self) -> None:
         super().start()
-        self.node.until(self.has_scraped_all, 60, "reach all of its targets")
+        self.node.come_up(self.has_scraped_all, "reach all of its targets")
 
     def has_scraped_all(self) -> bool:
         """Whether the last scrape of every target has succeeded."""
