@@ -644,6 +644,16 @@ def test_a_server_that_dies_at_start_shows_its_log_and_leaves_nothing(server, sa
     assert not directory.exists()
 
 
+def test_a_set_up_cell_that_is_run_again_ends_what_it_had_started():
+    first = Lab("again")
+    cache = first.start(Redis())
+    second = Lab("again")
+    assert not cache.primary.alive()
+    assert not first._session.directory.exists()
+    assert second.start(Redis()).client().ping()
+    second.close()
+
+
 def test_a_server_killed_in_mid_lab_is_named_with_the_way_it_ended(lab):
     cache = lab.start(Redis())
     cache.primary.kill()

@@ -18,17 +18,22 @@ from .proof import Proof, Run
 from .runtimes import Session, choose
 from .servers.base import Server, side_by_side
 
+_open: dict[str, Lab] = {}  # by name: those of this kernel that are not closed
+
 
 class Lab:
     """What a notebook holds on to.
 
-    name: the notebook's name. seed: of every random number in the lab.
+    name: the notebook's name; a second lab of that name closes the first. seed: of
+    every random number in the lab.
     Environment: LABS_RUNTIME chooses the runtime; LABS_REPORT names a file that gets
     the lab's report (verdicts, versions, facts) as JSON whenever it grows.
     Raises RuntimeUnavailable when this machine cannot run servers as asked.
     """
 
     def __init__(self, name: str, seed: int = 7) -> None:
+        if name in _open:  # its set-up cell is run again
+            _open[name].close()
         self.name = name
         self.seed = seed
         self._began = time.monotonic()
@@ -39,6 +44,7 @@ class Lab:
         self._session = Session()
         self._memory = MemoryWatch(self._servers)
         atexit.register(self.close)
+        _open[name] = self
         try:
             self.runtime = choose(self._session)
         except BaseException:
@@ -137,6 +143,8 @@ class Lab:
     def close(self) -> None:
         """Stop all servers in reverse order and remove their data. Safe to repeat."""
         self._closed = True
+        if _open.get(self.name) is self:
+            del _open[self.name]
         atexit.unregister(self.close)
         self._memory.stop()
         for server in reversed(self._servers):
