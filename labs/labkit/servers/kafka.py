@@ -39,6 +39,9 @@ def common_settings(brokers: int) -> dict[str, str]:
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": in_sync,
         "group.initial.rebalance.delay.ms": "0",
+        # else each change of metadata waits 25 ms for others to join it, and a start
+        # and a first record are several in a row
+        "controller.quorum.append.linger.ms": "0",
         "num.network.threads": "1",
         "num.io.threads": "2",
         "background.threads": "2",
