@@ -18,7 +18,7 @@ from .proof import Proof, Run
 from .runtimes import Session, choose
 from .servers.base import Server, side_by_side
 
-_open: dict[str, Lab] = {}  # by name: those of this kernel that are not closed
+_open_labs: dict[str, Lab] = {}  # of this kernel, by name
 
 
 class Lab:
@@ -32,8 +32,8 @@ class Lab:
     """
 
     def __init__(self, name: str, seed: int = 7) -> None:
-        if name in _open:  # its set-up cell is run again
-            _open[name].close()
+        if name in _open_labs:  # its set-up cell is run again
+            _open_labs[name].close()
         self.name = name
         self.seed = seed
         self._began = time.monotonic()
@@ -44,7 +44,7 @@ class Lab:
         self._session = Session()
         self._memory = MemoryWatch(self._servers)
         atexit.register(self.close)
-        _open[name] = self
+        _open_labs[name] = self
         try:
             self.runtime = choose(self._session)
         except BaseException:
@@ -143,8 +143,8 @@ class Lab:
     def close(self) -> None:
         """Stop all servers in reverse order and remove their data. Safe to repeat."""
         self._closed = True
-        if _open.get(self.name) is self:
-            del _open[self.name]
+        if _open_labs.get(self.name) is self:
+            del _open_labs[self.name]
         atexit.unregister(self.close)
         self._memory.stop()
         for server in reversed(self._servers):

@@ -172,16 +172,18 @@ class Kafka(Server):
     @contextlib.contextmanager
     def asked(self, bootstrap: str = "") -> Iterator[KafkaAdminClient]:
         """An admin for the cluster's own questions. One node's is kept, since making it
-        takes longer than most questions; among several nodes a fault may cut it off."""
+        takes longer than most questions; among several nodes a fault may cut it off.
+        bootstrap: host:port of the node to ask, or all."""
         if self.how_many > 1:
             with self.short_lived_admin(bootstrap) as admin:
                 yield admin
         else:
             if self._own is None:
-                self._own = self._impatient_admin()
+                self._own = self._impatient_admin(bootstrap)
             yield self._own
 
-    def _impatient_admin(self, bootstrap: str = "") -> KafkaAdminClient:
+    def _impatient_admin(self, bootstrap: str) -> KafkaAdminClient:
+        """Gives up after seconds: what it asks may be gone on purpose."""
         login = self.login()
         login["bootstrap_servers"] = bootstrap or self.bootstrap
         return KafkaAdminClient(**login, retry_backoff_ms=20, bootstrap_timeout_ms=5000)

@@ -56,9 +56,10 @@ class PostgresNode(ServerNode):
         if self._own is None or self._own.closed or self._own.broken:
             self._own = self.connect(application_name="labkit")
         cursor = self._own.execute(query, params)
-        # not by its columns: `select from ... where` has rows without any
-        tuples = cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK
-        return cursor.fetchall() if tuples else []
+        # its columns do not tell: `select from ... where` has rows without any
+        result = cursor.pgresult
+        has_rows = result and result.status == ExecStatus.TUPLES_OK
+        return cursor.fetchall() if has_rows else []
 
     def value(self, query: str, params: Any = None) -> Any:
         """The first column of the first row."""
