@@ -10,7 +10,7 @@ from typing import Any
 from . import cards
 
 KINDS = (
-    ("labkit.checks", "Verdict", cards.verdict),
+    ("labkit.checks.verdict", "Verdict", cards.verdict),
     ("labkit.proof", "Run", cards.run),
     ("labkit.exercises", "Grade", cards.grade),
 )
