@@ -107,6 +107,10 @@ class History:
         self._lock = threading.Lock()
         self._began = time.monotonic()
 
+    def now(self) -> float:
+        """Seconds since the history began, by the clock of its operations."""
+        return time.monotonic() - self._began
+
     @contextmanager
     def call(
         self,

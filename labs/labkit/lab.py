@@ -108,8 +108,11 @@ class Lab:
     def _record(self, proof: Proof, run: Run) -> None:
         assert run.verdict is not None
         entry = self._report["proofs"].setdefault(proof.name, {"counts": {}})
-        entry[run.name] = run.verdict.state
-        entry["counts"][run.name] = {
+        if run.half:
+            entry.setdefault("halves", {})[run.half] = run.red or run.verdict.state
+        else:
+            entry[run.name] = run.verdict.state
+        entry["counts"][run.half or run.name] = {
             "checked": run.verdict.checked,
             "violations": run.verdict.violations,
             **run.verdict.counts,
@@ -123,10 +126,22 @@ class Lab:
         return show.table([{"measured": k, "value": v} for k, v in facts.items()])
 
     def ledger(
-        self, *, endpoint: str, promise: str, setting: str, owner: str
+        self,
+        *,
+        endpoint: str,
+        promise: str,
+        setting: str,
+        owner: str,
+        alert: str = "",
+        runbook: str = "",
     ) -> show.Shown:
-        """The line that this lab adds to the ledger of promises."""
+        """The line that this lab adds to the ledger of promises.
+
+        alert: the expression to paste, with its threshold and how long it must be true
+        ("... > 3 for 5m"). runbook: what whoever is called does first.
+        """
         line = dict(endpoint=endpoint, promise=promise, setting=setting, owner=owner)
+        line |= dict(alert=alert, runbook=runbook) if alert else {}
         if line not in self._report["ledger"]:
             self._report["ledger"].append(line)
         self._save()

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+PASSING_ON = frozenset({"until", "come_up"})  # they wait for whoever calls them
+
+# (file:function that waits, whether the first look was enough): how often. A wait is a
+# claim, too: one that never had to wait, in all runs of a lab, may not be able to.
+looks: Counter[tuple[str, bool]] = Counter()
 
 
 class TimedOut(Exception):
@@ -22,12 +31,16 @@ def wait_until(
     that makes it then (so that it can hold the server's log).
     Raises TimedOut when the bound expires; errors of `condition` pass through.
     """
+    place = caller()
     end = time.monotonic() + within
     pause = 0.001
+    first = True
     while True:
         value = condition()
+        looks[place, bool(value) and first] += 1
         if value:
             return value
+        first = False
         if time.monotonic() >= end:
             text = otherwise if isinstance(otherwise, str) else otherwise()
             raise TimedOut(f"waited {within:g} s: {text}")
@@ -35,6 +48,21 @@ def wait_until(
         pause = min(pause * 1.5, 0.05)  # quick at first, gentle on two cores later
 
 
+def caller() -> str:
+    """Who waits: "file:function"."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_name in PASSING_ON and frame.f_back:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_code.co_name}"
+
+
 def service_time(seconds: float) -> None:
     """Take this long, as the work that a lesson is about would. Not for waiting."""
     time.sleep(seconds)
+
+
+def never_waited() -> list[str]:
+    """The places whose condition was true at the first look each time, in order."""
+    return sorted(
+        place for place, at_once in looks if at_once and not looks[place, False]
+    )
