@@ -1,13 +1,32 @@
-"""The running example gives the same traffic for the same seed, as it was asked."""
+"""The running example: the same traffic for the same seed; crowds; what is recorded.
+
+No server is needed here: those that do are in test_shop_servers.py.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
 from collections import Counter
+from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from labkit.shop import WHALE, schema, traffic
+from labkit import History, TimedOut, shop, wait_until
+from labkit.shop import (
+    WHALE,
+    Crowd,
+    at_once,
+    figure,
+    figures,
+    read_back,
+    refusable,
+    schema,
+    traffic,
+)
 
 STORES = 240
 
@@ -86,3 +105,160 @@ def test_every_price_change_really_changes_the_price():
 def test_no_two_stores_share_a_product():
     products = [p for store in range(1, 21) for p in schema.products_of(store)]
     assert products == list(range(1, 101))
+
+
+class Psycopg(Exception):
+    """An error as psycopg's are, told by its module."""
+
+    __module__ = "psycopg.errors"
+
+
+@pytest.mark.parametrize("error", [Psycopg(), ConnectionResetError(), TimeoutError()])
+def test_an_operation_without_an_answer_is_recorded_and_goes_on(error):
+    history = History()
+    with refusable(history, "customer 1", "write", "orders", 1):
+        raise error
+    [op] = history
+    assert op.outcome == "unknown" and op.error
+
+
+def test_a_mistake_in_the_lab_itself_is_not_swallowed():
+    history = History()
+    with pytest.raises(ZeroDivisionError), refusable(history, "customer 1", "write"):
+        _ = 1 / 0
+    assert len(history) == 1
+
+
+def test_a_figure_is_in_the_history_with_its_node_and_time():
+    history = History()
+    assert figure(history, "primary", "blocks read", Decimal(7)) == 7
+    assert figure(history, "primary", "blocks read", lambda: 8.5) == 8.5
+    [first, _] = history.ops("figure", key="blocks read")
+    assert first.node == "primary" and first.t_ret is not None
+    assert figures(history, "blocks read") == [7, 8.5]
+    assert figures(history, "another") == []
+
+
+def test_a_figure_that_cannot_be_asked_for_is_no_figure():
+    history = History()
+    with pytest.raises(ConnectionError):
+        figure(history, "redis", "evicted_keys", dead)
+    assert figures(history, "evicted_keys") == []
+
+
+def test_what_is_read_back_is_a_list_and_no_part_of_the_schedule():
+    history = History()
+    assert read_back(history, "orders", {3}).value == [3]
+    assert read_back(history, "orders", lambda: (n for n in (1, 2))).value == [1, 2]
+    assert [op.op for op in history] == ["read back", "read back"]
+    assert history.schedule() == []
+
+
+def test_a_history_with_figures_and_what_was_read_back_can_be_saved(tmp_path):
+    history = History()
+    figure(history, "primary", "blocks read", Decimal("7.5"))
+    read_back(history, "orders", [Decimal(1)])
+    history.save(tmp_path / "history.jsonl")
+    assert [op.value for op in History.load(tmp_path / "history.jsonl")] == [7.5, [1]]
+
+
+def test_all_clients_begin_before_one_of_them_has_ended():
+    began = []
+
+    def act(client):
+        began.append(client)
+        wait_until(lambda: len(began) == 20, 10, "somebody has not begun")
+        return client * 2
+
+    assert at_once(range(20), act) == [n * 2 for n in range(20)]
+
+
+def test_nobody_at_once_is_nobody():
+    assert at_once([], dead) == []
+
+
+def test_an_error_of_a_client_is_raised_when_all_have_ended():
+    ended = []
+
+    def act(client):
+        if client == 0:
+            raise KeyError("client 0")
+        ended.append(client)
+
+    with pytest.raises(KeyError, match="client 0"):
+        at_once(range(5), act)
+    assert sorted(ended) == [1, 2, 3, 4]
+
+
+def test_a_crowd_whose_client_hangs_says_so_within_its_bound():
+    forever = threading.Event()
+    with pytest.raises(TimedOut, match="1 of 2 clients hang"), Crowd(0.1) as crowd:
+        crowd.send(forever.wait)
+        crowd.send(str)
+    forever.set()
+
+
+def test_a_client_that_failed_is_named_as_the_reason_why_others_hang():
+    forever = threading.Event()
+    with pytest.raises(TimedOut) as late, Crowd(0.1) as crowd:
+        crowd.send(forever.wait)
+        crowd.send(dead)
+    forever.set()
+    assert isinstance(late.value.__cause__, ConnectionError)
+
+
+def test_an_error_of_the_block_comes_before_those_of_its_clients():
+    with pytest.raises(KeyError), Crowd() as crowd:
+        crowd.send(dead)
+        raise KeyError
+
+
+def test_a_crowd_has_settled_when_each_is_answered_or_waits():
+    go, queue = threading.Event(), []
+
+    def act():
+        queue.append(1)
+        go.wait(10)
+
+    with Crowd() as crowd:
+        crowd.send(str)
+        crowd.send(act)
+        crowd.settle(waiting=lambda: len(queue))
+        assert crowd.unanswered == 1
+        with pytest.raises(TimedOut, match="neither answered nor waits"):
+            crowd.settle(waiting=lambda: 0, within=0.05)
+        go.set()
+    assert crowd.join() == ["", None]
+
+
+def dead():
+    raise ConnectionError("nobody there")
+
+
+def test_the_shop_itself_imports_no_driver():
+    code = "import labkit, sys; print(*sys.modules)"
+    labs = Path(schema.__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=labs, capture_output=True, check=True
+    )
+    assert not {"kafka", "psycopg", "redis"} & set(ran.stdout.decode().split())
+
+
+def test_a_name_that_the_shop_has_not_is_refused():
+    with pytest.raises(AttributeError, match="bakery"):
+        _ = shop.bakery
+
+
+def test_every_name_that_the_shop_offers_is_there():
+    for name in shop.__all__:
+        assert getattr(shop, name)
+
+
+def test_a_machine_is_busy_with_the_batch_and_no_longer_than_that(tmp_path):
+    idle = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    machine = shop.machine.Machine(1, idle.pid)
+    wait_until(lambda: machine.busy() == 0, 10, "a process that waits, runs")
+    with machine.batch(tmp_path):
+        assert machine.busy_while(iter([1, 1, 0]).__next__) == 1
+    assert machine.pids == [idle.pid]
+    idle.communicate()

@@ -6,6 +6,7 @@ import atexit
 import datetime
 import json
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -87,6 +88,17 @@ class Lab:
             self._report["servers"][server.product] = server.version()
         self._save()
         return servers[0] if len(servers) == 1 else servers
+
+    def renew(self, server: Server) -> None:
+        """The same server with nothing in it: its nodes stop, their data is removed,
+        and new ones start. What held on to a node takes it from the server again.
+        """
+        server.stop()
+        for member in server.members:  # the files would fill the memory
+            shutil.rmtree(getattr(member.node, "data", None) or "", ignore_errors=True)
+        if server in self._servers:
+            self._servers.remove(server)
+        self.start(server)
 
     @property
     def servers(self) -> show.Shown:

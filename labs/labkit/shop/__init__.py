@@ -1,10 +1,71 @@
 """The running example: an online shop of many small stores.
 
-`schema` makes its tables, `traffic` makes what shopkeepers and customers do.
-Both are the same on every machine for the same arguments and the same seed.
+What a lab needs besides its lesson. Each module imports its driver, and is imported
+when its name is first used: a lab without Kafka waits for no Kafka client.
+
+    traffic   what shopkeepers and customers do, drawn from a seeded generator
+    schema    the shop's tables, and facts about them that need no server
+    records   into the history: `figure` (a server's own number), `read_back` (what is
+              left at the end), `refusable` (an operation that may get no answer)
+    crowd     clients in threads: `at_once` (all from one moment), `Crowd` (one after
+              another, until each is answered or waits)
+
+    tables    PostgreSQL. `Tables(db)` makes the shop; `clean` and `create` go back to a
+              clean one; `save`, `look`, `place`, `read_back` are its recorded work;
+              `fill_orders`, `login` (a role). Sessions by name: `left_open`, `waiting`,
+              `until_waiting`, `until_gone`, `hang_up`, `locks`. Statements counted by
+              the server: `counted`, `calls`, `asking`. `pool`
+    staff     processes with a session that can be killed at a named point
+    topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
+              each partition, lag recorded), `lag`, `records`, `set_aside`, `in_sync`
+    carts     Redis. `clear`, carts (`fill_carts`, `read_carts`, `lie_idle`), pages
+              (`page`, `keep_page`, `fill_pages`), `release` of a lease, `figures` of
+              INFO, `let_pass` and `due` by the server's clock
+    machine   a machine's processors, and a batch job that takes them
+
+Recorded work takes the run first and returns or yields the operation:
+
+    shops = shop.tables.Tables(db)
+    for change in shop.traffic.price_changes(run.rng, 100, store=7):
+        saved = shops.save(run, change)
+        shops.look(run, change.product, lambda: way(saved.token))
+
+Everything may be done twice: tables are made anew, topics get new names, roles a new
+password. What was drawn from the same seed is the same on every machine.
 """
 
-from . import schema, traffic
+from importlib import import_module
+from types import ModuleType
+
+from . import crowd, records, schema, traffic
+from .crowd import Crowd, at_once
+from .records import figure, figures, read_back, refusable
 from .traffic import WHALE, Order, PriceChange
 
-__all__ = ["WHALE", "Order", "PriceChange", "schema", "traffic"]
+__all__ = [
+    "WHALE",
+    "Crowd",
+    "Order",
+    "PriceChange",
+    "at_once",
+    "carts",
+    "crowd",
+    "figure",
+    "figures",
+    "machine",
+    "read_back",
+    "records",
+    "refusable",
+    "schema",
+    "staff",
+    "tables",
+    "topics",
+    "traffic",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A module with a driver of its own, when it is first named."""
+    if name in __all__:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,146 @@
+"""What the shop keeps in Redis: carts, cached pages, and the server's own figures.
+
+All functions take a client, `redis.client()`. `clear` before each run leaves nothing
+of the one before.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..wait import wait_until
+from .records import Recorder, figure, refusable
+
+# Deletes a lease only while it is one's own: after its end it may be another's.
+RELEASE = """return redis.call('get', KEYS[1]) == ARGV[1]
+ and redis.call('del', KEYS[1]) or 0"""
+
+
+def clear(*clients: Any) -> None:
+    """Empty the servers, set their counters to zero, and lift a limit of memory."""
+    for client in clients:
+        client.config_set("maxmemory", 0)
+        client.flushall()
+        client.config_resetstat()
+
+
+def release(client: Any, lease: str, token: str) -> bool:
+    """Give a lease back, unless it has become another's; whether it was given back."""
+    return bool(client.eval(RELEASE, 1, lease, token))
+
+
+def page(client: Any, key: str) -> Any:
+    """A page as it was cached by `keep_page`, or None."""
+    found = client.get(key)
+    return json.loads(found) if found else None
+
+
+def keep_page(client: Any, key: str, made: Any, ttl_ms: int | None = None) -> Any:
+    """Cache a page as JSON for so many milliseconds (None: for ever); the page."""
+    client.set(key, json.dumps(made), px=ttl_ms)
+    return made
+
+
+def read_often(client: Any, key: str, times: int) -> None:
+    """Read a key so many times: the traffic of a quiet morning, unrecorded."""
+    with client.pipeline(transaction=False) as views:
+        for _ in range(times):
+            views.get(key)
+        views.execute()
+
+
+def fill_pages(
+    client: Any, pages: int, kb: int = 1, ttl_s: int | None = None, singles: int = 200
+) -> int:
+    """Cache page:0, page:1, ... of `kb` KB each; how many the server refused.
+
+    They go in bundles of 50, the last `singles` one by one: a server looks at its
+    memory between commands of different clients, not inside a bundle.
+    """
+    from redis.exceptions import OutOfMemoryError
+
+    refused, number, text = 0, 0, "x" * kb * 1024
+    while number < pages:
+        bundle = min(50, max(1, pages - singles - number))
+        pipe = client.pipeline(transaction=False)
+        for of_bundle in range(number, number + bundle):
+            pipe.set(f"page:{of_bundle}", text, ex=ttl_s)
+        answers = pipe.execute(raise_on_error=False)
+        refused += sum(isinstance(a, OutOfMemoryError) for a in answers)
+        number += bundle
+    return refused
+
+
+def shopper(number: int) -> tuple[str, str]:
+    """The name and the cart of a shopper: ("shopper07", "cart:07")."""
+    return f"shopper{number:02}", f"cart:{number:02}"
+
+
+def fill_carts(
+    run: Recorder, client: Any, carts: int, ttl_s: int | None = None
+) -> None:
+    """Each of so many shoppers fills a cart, recorded as "write" and refusable.
+
+    client: anything with set(key, text, ex=...).
+    """
+    for number in range(1, carts + 1):
+        (who, key), cart = shopper(number), f"{1 + number % 3} x product {number}"
+        with refusable(run, who, "write", key, cart):
+            client.set(key, cart, ex=ttl_s)
+
+
+def read_carts(run: Recorder, client: Any, carts: int) -> None:
+    """Each shopper reads the cart at the checkout, recorded as "read"; None: gone."""
+    for number in range(1, carts + 1):
+        who, key = shopper(number)
+        with run.call(who, "read", key) as op:
+            op.value = client.get(key)
+
+
+def lie_idle(client: Any, pattern: str, seconds: int = 3600) -> None:
+    """Make the server believe that nobody has used the keys for so long.
+
+    DUMP and RESTORE with IDLETIME: nothing but the clock of the keys changes.
+    """
+    for key in client.keys(pattern):
+        value, ttl = client.dump(key), max(0, client.pttl(key))
+        client.restore(key, ttl, value, replace=True, idletime=seconds)
+        if client.object("idletime", key) < seconds:
+            raise RuntimeError(f"{key} does not lie idle: is the policy an LRU one?")
+
+
+def figures(
+    run: Recorder, client: Any, section: str, *names: str, node: str = "redis"
+) -> dict[str, Any]:
+    """Enter figures of INFO into the history; the figures by name.
+
+    A name that INFO leaves out is 0: an error that never happened is not listed.
+    """
+    told = client.info(section)
+    return {name: figure(run, node, name, told.get(name, 0)) for name in names}
+
+
+def refused_writes(client: Any) -> int:
+    """Commands that the server refused for want of memory, since `clear`."""
+    errors = client.info("errorstats")
+    return errors.get("errorstat_OOM", {"count": 0})["count"]
+
+
+def hit_ratio(stats: dict[str, Any]) -> float:
+    """The share of lookups that found their key, of INFO's section stats; 0 of none."""
+    hits, misses = stats["keyspace_hits"], stats["keyspace_misses"]
+    return hits / max(1, hits + misses)
+
+
+def let_pass(client: Any, ms: int) -> None:
+    """Wait until so many milliseconds have passed by the server's clock, which is the
+    clock that its times to live run by."""
+    client.set("hourglass", "sand", px=ms)
+    late = "the hourglass still runs"
+    wait_until(lambda: not client.exists("hourglass"), ms / 1000 + 10, late)
+
+
+def due(client: Any, what: str, every_ms: int) -> bool:
+    """True once every so often, by the server's clock."""
+    return bool(client.set(f"due:{what}", "sand", nx=True, px=every_ms))

@@ -1,0 +1,328 @@
+"""The shop's orders on Kafka: topics, records, workers and what they have left to do.
+
+A topic is never used twice: `Topics.fresh` makes a new one for each run, so that a
+run finds nothing of the one before, and a cell can be run again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
+
+from ..wait import wait_until
+from .records import Recorder
+from .traffic import Order
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer, KafkaProducer
+
+    from ..servers.kafka import Kafka
+
+# of this kernel, for all topics: their names are the same in every run of a lab, and
+# no cell meets a topic that an earlier run of it has made
+_numbers: dict[tuple[int, str], itertools.count[int]] = {}
+
+
+def by_store(order: Order) -> str:
+    """The key that keeps the orders of one store in order: "store:7"."""
+    return f"store:{order.store}"
+
+
+def name_of(order: Order) -> str:
+    """What records and histories call an order: "O-200"."""
+    return f"O-{order.order_id}"
+
+
+def as_json(order: Order) -> bytes:
+    """The record of an order: {"order": "O-200", "cents": 1234}."""
+    fields = {"order": name_of(order), "cents": order.amount_cents}
+    return json.dumps(fields).encode()
+
+
+class Topics:
+    """Topics of one Kafka, a producer, and one worker for each partition.
+
+    name: the newest topic's, which all methods mean unless another one is given.
+    group: the consumer group of the workers.
+    """
+
+    def __init__(
+        self, kafka: Kafka, base: str = "orders", group: str = "fulfilment"
+    ) -> None:
+        self.kafka = kafka
+        self.base = base
+        self.group = group
+        self.name = ""
+        self._producer: KafkaProducer | None = None
+        self._workers: list[KafkaConsumer] = []
+        self._reader: KafkaConsumer | None = None
+        self._admin: Any = None
+
+    def fresh(
+        self,
+        partitions: int = 1,
+        assignments: dict[int, list[int]] | None = None,
+        **config: str,
+    ) -> str:
+        """Make a topic that nobody has used, "orders-1", "orders-2", ...; its name.
+
+        assignments: {partition: its brokers, leader first}, instead of `partitions`;
+        then all of them are waited for. config: topic settings, with _ for the dot.
+        """
+        numbers = _numbers.setdefault((id(self.kafka), self.base), itertools.count(1))
+        self.name = f"{self.base}-{next(numbers)}"
+        if assignments is None:
+            self.kafka.create_topic(self.name, partitions, 1, **config)
+            return self.name
+        configs = {name.replace("_", "."): value for name, value in config.items()}
+        made = {"assignments": assignments, "configs": configs}
+        with self.kafka.short_lived_admin() as admin:
+            admin.create_topics({self.name: made})
+        self._ask_anew()
+        self.in_sync(len(next(iter(assignments.values()))), self.name)
+        return self.name
+
+    def ensure(self, name: str, partitions: int = 1) -> str:
+        """Make a topic unless it is there; its name."""
+        with suppress(TopicAlreadyExistsError):
+            self.kafka.create_topic(name, partitions=partitions)
+        return name
+
+    @property
+    def producer(self) -> KafkaProducer:
+        """Waits for all in-sync replicas. Kept."""
+        if self._producer is None:
+            self._producer = self.kafka.producer()
+        return self._producer
+
+    def send(
+        self,
+        value: bytes,
+        key: str | bytes | None = None,
+        topic: str = "",
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> Any:
+        """Hand one record to the producer; a future of its partition and offset."""
+        name = key.encode() if isinstance(key, str) else key
+        return self.producer.send(topic or self.name, value, name, headers)
+
+    def produce(
+        self,
+        run: Recorder,
+        orders: Iterable[Order],
+        key: Callable[[Order], str] = by_store,
+        value: Callable[[Order], bytes] = as_json,
+        known_as: Callable[[Order], str | None] | None = None,
+        at_once: int = 100,
+    ) -> None:
+        """Send orders, recorded with the partition and offset they were given.
+
+        Each is a "produce" of "customers", value its name, extra {store, partition,
+        offset}. known_as: its key in the history, the record's own by default; another
+        one where two ways with different keys must have the same schedule. at_once:
+        customers who wait for their answers at the same time.
+        """
+        waiting = list(orders)
+        for start in range(0, len(waiting), at_once):
+            some = waiting[start : start + at_once]
+            with ExitStack() as unanswered:
+                ops = [
+                    unanswered.enter_context(
+                        run.call(
+                            "customers",
+                            "produce",
+                            (known_as or key)(order),
+                            name_of(order),
+                            store=order.store,
+                        )
+                    )
+                    for order in some
+                ]
+                answers = [self.send(value(order), key(order)) for order in some]
+                for op, answer in zip(ops, answers, strict=True):
+                    stored = answer.get(timeout=10)
+                    op.extra["partition"] = stored.partition
+                    op.extra["offset"] = stored.offset
+
+    def load(
+        self,
+        orders: Iterable[Order],
+        key: Callable[[Order], str] = by_store,
+        partitions: int = 1,
+    ) -> list[int]:
+        """Send orders to a fresh topic, unrecorded: how many each partition got."""
+        self.fresh(partitions)
+        for order in orders:
+            self.send(as_json(order), key(order))
+        self.producer.flush()
+        return self.kafka.end_offsets(self.name)
+
+    def work(
+        self,
+        run: Recorder,
+        handle: Callable[[Any], bool],
+        polls: int,
+        batch: int = 20,
+    ) -> None:
+        """Let the workers take what is in the topic now, `polls` times in turn.
+
+        In a poll each partition's worker takes at most `batch` records, in order, and
+        hands them to `handle(record)`. False means "not done": the worker stays at that
+        record, and it comes first in the next poll. What is done is committed. The lag
+        is recorded before the first poll and after each (see `lag`).
+        """
+        ends = self.kafka.end_offsets(self.name)
+        places = [TopicPartition(self.name, number) for number in range(len(ends))]
+        while len(self._workers) < len(places):
+            self._workers.append(self.kafka.consumer(group_id=self.group))
+        turns = list(zip(self._workers, places, ends, strict=False))
+        for worker, place, _ in turns:
+            worker.assign([place])
+            worker.committed(place)  # waits until the group has its coordinator
+        self.lag(run, poll=0)
+        for poll in range(1, polls + 1):
+            for worker, place, end in turns:
+                self._turn(handle, worker, place, min(end, position(worker) + batch))
+            self.lag(run, poll=poll)
+
+    def _turn(
+        self, handle: Callable[[Any], bool], worker: Any, place: Any, end: int
+    ) -> None:
+        records = take(worker, place, end)
+        for record in records:
+            if not handle(record):
+                worker.seek(place, record.offset)
+                break
+        if records:
+            commit(worker, place, worker.position(place))
+
+    def offsets(self, topic: str = "") -> list[tuple[int, int]]:
+        """(committed, end) of each partition; 0 before the group's first commit."""
+        topic = topic or self.name
+        ends = self.kafka.end_offsets(topic)
+        places = [TopicPartition(topic, number) for number in range(len(ends))]
+        with self.kafka.asked() as admin:
+            found = admin.list_group_offsets({self.group: places})[self.group]
+        committed = [max(0, found[place].offset) for place in places]  # -1: none yet
+        return list(zip(committed, ends, strict=True))
+
+    def lag(self, run: Recorder, **extra: Any) -> list[int]:
+        """Records that wait, by partition, entered as one inner "poll" of "monitor"
+        for each, with extra {partition, committed, lag}."""
+        found = self.offsets()
+        for partition, (done, end) in enumerate(found):
+            with run.call("monitor", "poll", inner=True, **extra) as op:
+                op.extra |= {"partition": partition, "committed": done}
+                op.extra["lag"] = end - done
+        return [end - done for done, end in found]
+
+    def records(
+        self, topic: str = "", partition: int | None = None, start: int = 0
+    ) -> list[Any]:
+        """All records from offset `start` to the end as it is now, of one partition or
+        of all, by partition and offset."""
+        topic = topic or self.name
+        if self._reader is None:
+            self._reader = self.kafka.consumer()
+        found = []
+        for number, end in enumerate(self.kafka.end_offsets(topic)):
+            if partition in (None, number):
+                place = TopicPartition(topic, number)
+                self._reader.assign([place])
+                self._reader.seek(place, start)
+                found += take(self._reader, place, end)
+        return found
+
+    def set_aside(
+        self, run: Recorder, record: Any, which: str, error: object, to: str
+    ) -> None:
+        """Send a record to the topic `to`, unchanged, with headers that say where it
+        came from and why; recorded as "set aside" of "worker", value `which`."""
+        names = ("topic", "partition", "offset", "error")
+        origin = zip(names, (*place_of(record), error), strict=True)
+        headers = [(name, str(part).encode()) for name, part in origin]
+        client, key = "worker", record.key.decode()
+        with run.call(client, "set aside", key, which, inner=True) as op:
+            stored = self.send(record.value, record.key, to, headers).get(timeout=10)
+            op.extra |= {"partition": stored.partition, "offset": stored.offset}
+
+    def state(self, *topics: str) -> list[dict[str, Any]]:
+        """What the brokers say of each partition: its leader_id (-1: none), isr_nodes,
+        replica_nodes, partition_index. [] while nobody can be asked."""
+        try:
+            if self._admin is None:
+                self._ask_anew()
+            found = self._admin.describe_topics(list(topics or (self.name,)))
+        except KafkaError:
+            self._ask_anew()
+            return []
+        parts = [part for topic in found for part in topic["partitions"]]
+        return sorted(parts, key=lambda part: part["partition_index"])
+
+    def in_sync(self, brokers: int, *topics: str, within: float = 40) -> None:
+        """Wait until each partition has that many replicas in sync. Raises TimedOut."""
+        names = topics or (self.name,)
+
+        def that_many() -> bool:
+            return {len(p["isr_nodes"]) for p in self.state(*names)} == {brokers}
+
+        late = f"{', '.join(names)}: not {brokers} in sync"
+        wait_until(that_many, within, late)
+
+    def _ask_anew(self) -> None:
+        """An admin that knows of all brokers, also of those that were down before."""
+        if self._admin is not None:
+            self._admin.close()
+        self._admin = self.kafka.admin(request_timeout_ms=3000)
+
+
+def take(consumer: Any, place: Any, end: int, within: float = 10) -> list[Any]:
+    """The records of a partition from the consumer's position up to offset `end`.
+
+    The position is then `end`, also where a transaction's marker took an offset.
+    """
+    found: list[Any] = []
+
+    def complete() -> bool:
+        want = end - consumer.position(place)
+        if want > 0:
+            got = consumer.poll(100, max_records=want)
+            found.extend(r for r in got.get(place, []) if r.offset < end)
+        return consumer.position(place) >= end
+
+    wait_until(complete, within, f"{place.topic} gave no records")
+    return found
+
+
+def position(consumer: Any) -> int:
+    """The offset that a consumer of a single partition reads next."""
+    [place] = consumer.assignment()
+    return consumer.position(place)
+
+
+def commit(consumer: Any, place: Any, offset: int) -> None:
+    """Commit that all records before `offset` are done."""
+    consumer.commit({place: OffsetAndMetadata(offset, "", -1)})
+
+
+def commit_record(consumer: Any, record: Any) -> None:
+    """Commit that a record, and so all before it in its partition, is done."""
+    place = TopicPartition(record.topic, record.partition)
+    commit(consumer, place, record.offset + 1)
+
+
+def place_of(record: Any) -> tuple[str, int, int]:
+    """A record's topic, partition and offset."""
+    return record.topic, record.partition, record.offset
+
+
+def headers_of(record: Any) -> dict[str, str]:
+    """A record's headers as text, by name."""
+    return {name: value.decode() for name, value in record.headers}
