@@ -16,6 +16,13 @@ LESSONS = "test_lessons.py"  # each of its tests is a whole lab
 LONGEST_FIRST = ("test_site.py", LESSONS, ".ipynb")
 
 
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Outputs are compared by their text alone. The HTML says the same for the eye, and
+    a timeline's drawing has the times of its run in it."""
+    if hasattr(collector, "skip_compare"):  # a notebook, as nbval collects it
+        collector.skip_compare += ("text/html",)
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores, since labs wait; fewer where memory is short."""
     room = int(psutil.virtual_memory().available / A_LAB)

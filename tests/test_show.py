@@ -15,7 +15,7 @@ from IPython.core.formatters import DisplayFormatter
 from labkit import show
 from labkit.checks import Verdict
 from labkit.exercises import Grade, grade, number
-from labkit.history import History
+from labkit.history import History, Op
 from labkit.proof import Run
 from labkit.show import figures, shown
 
@@ -70,15 +70,50 @@ def panel(rows=ROWS, **changes):
     return show.explore(rows, **{**given, **changes})
 
 
+def guess_box(question="How many reads are old?", *answer, **changes):
+    return show.guess(question, *(answer or (verdict(), "A sentence.")), **changes)
+
+
+def an_incident(clients=3, operations=30, **changes):
+    """A run in which every client writes and reads; while the fault is there, every
+    read of the first client is old, breaks the promise and is marked."""
+    history, where = History(), []
+    for n in range(operations):
+        client, read = f"client {n % clients}", n // clients % 2
+        op = Op(0, client, "read" if read else "write", "k", t_call=n, t_ret=n + 0.5)
+        op.version, op.outcome = n // clients // 2, "ok"
+        if read and client == "client 0" and n > operations // 2:
+            op.version = 0
+            where.append(n + 1)
+        history.add(op)
+    given = {"history": history, "fault_at": (operations / 2, operations - 1.0)}
+    seen = SimpleNamespace(**{**vars(verdict()), "where": tuple(where)})
+    return run(**{**given, "verdict": seen, **changes})
+
+
 FORMS = {
     "table": lambda: show.table(ROWS, "recorded"),
     "verdict": lambda: show.verdict(verdict()),
     "run": lambda: show.run(run()),
     "grade": lambda: show.grade(Grade(True, "every read was old")),
     "explore": panel,
+    "guess": lambda: guess_box(),
+    "choices": lambda: guess_box(choices=("lock", "batch", NASTY)),
+    "timeline": lambda: show.timeline(an_incident()),
+    "busy timeline": lambda: show.timeline(an_incident(3, 300)),
     "tree": lambda: show.tree(BRANCHES, "a trace"),
 }
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+
+
+class Nasty:
+    __str__ = __repr__ = lambda self: NASTY
+
+
+def nasty_run():
+    history = History()
+    history.add(Op(0, NASTY, NASTY, NASTY, node=NASTY, error=NASTY))
+    return run(history=history, name=NASTY)
 
 
 class Elements(HTMLParser):
@@ -159,6 +194,8 @@ def test_a_notebook_is_offered_text_and_html(form):
         show.run(run(name=NASTY)).html,
         show.grade(Grade(False, NASTY)).html,
         show.tree([show.Branch(0, NASTY, NASTY)], NASTY).html,
+        guess_box(NASTY, NASTY, Nasty(), unit=NASTY, choices=[NASTY]).html,
+        show.timeline(nasty_run(), label=NASTY).html,
         panel([{"b": NASTY, NASTY: 1}], knob="b", measures=[NASTY], alt=NASTY).html,
         panel([{"b": 1, NASTY: 1}], knob="b", measures=[NASTY], caption=NASTY).html,
     ],
@@ -168,7 +205,7 @@ def test_values_cannot_become_markup(html):
     assert not elements.open
     assert 'alert("x")</' not in html
     scripts = [e.attrs.get("type") for e in elements.named("script")]
-    assert scripts in ([], ["application/json", None])
+    assert scripts in ([], [None], ["application/json", None])
 
 
 @pytest.mark.parametrize(
@@ -330,6 +367,124 @@ def test_the_script_of_a_panel_is_small():
 def test_a_panel_refuses_what_it_cannot_draw(rows, changes):
     with pytest.raises(ValueError, match=r"at least one row|is not a number"):
         panel(rows, **changes)
+
+
+def test_a_guess_box_without_its_script_is_a_question_and_a_folded_answer():
+    box = Elements(guess_box().html)
+    assert not box.named("form") + box.named("input") + box.named("button")
+    (fold,) = box.named("details")
+    assert "open" not in fold.attrs
+    assert "100 of 100 reads" in fold.text
+    assert "How many reads are old?" in box.found[0].text.replace(fold.text, "")
+
+
+def test_a_guess_box_tells_its_question_before_its_answer():
+    lines = guess_box().text.splitlines()
+    assert lines[0] == "How many reads are old?"
+    assert lines[1:-1] == str(verdict()).splitlines()
+    assert lines[-1] == "A sentence."
+
+
+def test_a_guess_box_can_be_asked_elsewhere():
+    box = guess_box("Why?", 1, 2)
+    assert (box.question, box.answer) == ("Why?", (1, 2))
+
+
+def test_a_guess_needs_an_answer():
+    with pytest.raises(ValueError, match="needs an answer"):
+        show.guess("How many?")
+
+
+def test_a_style_sheet_stands_once_in_a_guess_box():
+    box = guess_box("?", *[verdict()] * 3).html
+    assert box.count(shown.asset("card.css")) == 1
+
+
+def test_a_timeline_has_a_lane_for_every_client_and_marks_what_broke_the_promise():
+    shown = show.timeline(an_incident())
+    lanes = [e.text for e in Elements(shown.html).named("li")]
+    assert lanes[0].startswith("client 0: 10 operations, ")
+    assert lanes[0].endswith(" broke the promise")
+    assert lanes[1:] == ["client 1: 10 operations", "client 2: 10 operations"]
+    assert shown.html.count('class="lk-old"') > 1
+
+
+def test_the_text_of_a_timeline_tells_nothing_that_differs_from_run_to_run():
+    one, other = an_incident(), an_incident()
+    for op in other.history:
+        op.t_call, op.t_ret = op.t_call * 1.7, op.t_ret * 1.9
+    other.fault_at = None
+    assert show.timeline(one).text == show.timeline(other).text
+    assert "3 clients, " in show.timeline(one).text
+
+
+def test_the_order_in_which_clients_came_does_not_move_their_lanes():
+    history = History()
+    for n, client in enumerate(("client 10", "auditor", "client 9")):
+        history.add(Op(0, client, "read", t_call=n, t_ret=n, outcome="ok"))
+    lanes = Elements(show.timeline(run(history=history)).html).named("li")
+    assert [e.text.split(":")[0] for e in lanes] == ["auditor", "client 9", "client 10"]
+
+
+def test_the_lanes_of_a_timeline_can_be_chosen():
+    def names(lanes):
+        shown = show.timeline(an_incident(), lanes=lanes)
+        return [e.text.split(":")[0] for e in Elements(shown.html).named("li")]
+
+    assert names(["client 2", "client 0"]) == ["client 2", "client 0"]
+    assert names(lambda op: op.op) == ["read", "write"]
+    with pytest.raises(ValueError, match="no operation of nobody"):
+        names(["nobody"])
+
+
+def test_a_crowd_is_drawn_as_groups():
+    history = History()
+    for n in range(34):
+        history.add(Op(0, f"customer-{n}", "read", t_call=n, t_ret=n, outcome="ok"))
+    history.add(Op(0, "auditor", "read", t_call=40, t_ret=41, outcome="ok"))
+    lanes = Elements(show.timeline(run(history=history)).html).named("li")
+    assert [e.text for e in lanes] == [
+        "34 customers: 34 operations",
+        "auditor: 1 operation",
+    ]
+
+
+def test_every_outcome_has_a_shape_of_its_own():
+    def shape(outcome, t_ret=1.0):
+        history = History()
+        history.add(Op(0, "c", "write", t_call=0.0, t_ret=t_ret, outcome=outcome))
+        history.add(Op(0, "c", "write", t_call=2.0, t_ret=3.0, outcome="ok"))
+        drawn = Elements(show.timeline(run(history=history)).html).named("path")[1]
+        return drawn.attrs["class"], re.sub(r"[\d.]+", "", drawn.attrs["d"])
+
+    assert shape("ok")[0] == "lk-ok"
+    assert shape("fail") != shape("ok")
+    assert shape("unknown")[0] == shape("unknown", None)[0] == "lk-open"
+
+
+@pytest.mark.parametrize(
+    ("clients", "operations"), [(1, 1), (1, 120), (6, 600), (12, 5000), (40, 5000)]
+)
+def test_a_timeline_is_small_however_much_happened(clients, operations):
+    html = show.timeline(an_incident(clients, operations)).html
+    drawing = html[html.index("<svg") : html.index("</svg>")]
+    assert len(drawing.encode()) <= 25_000
+    assert not Elements(html).open
+
+
+def test_a_timeline_draws_the_fault_where_it_is_known():
+    assert 'class="lk-band"' in show.timeline(an_incident()).html
+    assert 'class="lk-band"' not in show.timeline(an_incident(fault_at=None)).html
+
+
+def test_a_verdict_that_marks_no_operation_is_drawn_without_marks():
+    shown = show.timeline(an_incident(verdict=verdict()))
+    assert "marked" not in shown.text
+    assert 'class="lk-bad"' not in shown.html
+
+
+def test_a_run_in_which_nothing_happened_says_so():
+    assert show.timeline(run(history=History())).text.endswith("nothing happened")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -1,11 +1,10 @@
 """A panel over recorded rows: a knob that a reader turns without a kernel."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .shown import Shown, asset, is_number, number, styled
+from .shown import Shown, as_json, asset, is_number, number, styled
 from .tables import grid, table
 
 Rows = Sequence[Mapping[str, Any]]
@@ -46,7 +45,7 @@ def explore(
         f"{_columns(rows, measures, units, stops[0])}"
         f"<details><summary>All {len(rows)} recorded settings</summary>"
         f"{grid(named)}</details>"
-        f'<script type="application/json">{_json(stops)}</script>'
+        f'<script type="application/json">{as_json(stops)}</script>'
         f"<script>{asset('explore.js')}</script></figure>"
     )
     return Shown(table(named, title).text, html)
@@ -113,9 +112,3 @@ def _share(value: float, top: float) -> str:
 
 def _on(n: int) -> str:
     return ' class="lk-on"' if n == 0 else ""
-
-
-def _json(stops: list[list[str]]) -> str:
-    # "<" is escaped so that no value can end the script element.
-    text = json.dumps(stops, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c")

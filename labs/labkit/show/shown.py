@@ -1,5 +1,7 @@
 """What every form that a notebook shows has in common: one text, one HTML."""
 
+import json
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -42,6 +44,24 @@ def styled(*names: str) -> str:
     """
     sheets = "".join(asset(f"{name}.css") for name in ("base", *names))
     return f"<style>{sheets}</style>"
+
+
+def once(html: str) -> str:
+    """`html` of several forms with each style sheet where it first stands alone."""
+    seen: set[str] = set()
+
+    def first(sheet: re.Match[str]) -> str:
+        repeated = sheet[0] in seen
+        seen.add(sheet[0])
+        return "" if repeated else sheet[0]
+
+    return re.sub(r"<style>[^<]*</style>", first, html)
+
+
+def as_json(data: Any) -> str:
+    """JSON for a script element: "<" is escaped, so that no value can end it."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c")
 
 
 def number(value: Any) -> str:

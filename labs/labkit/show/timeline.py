@@ -1,0 +1,380 @@
+"""The incident as one drawing: who did what when, and what came of it.
+
+A lane is a client, a bar an operation from its call to its return. Shape and colour
+both tell the outcome; a wedge above a bar says that it broke the promise. Names and
+numbers are words of the page and not of the drawing, so that they keep their size on a
+phone and can still be read where a page shows no drawings.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from math import inf
+from typing import Any
+
+from ..history import READS, Op
+from .shown import Shown, asset, number, styled
+
+LANES = 12  # more clients than that are drawn in groups
+CELLS = 150  # of all lanes with too many operations to draw each; 40 a lane at most
+LONGEST = 100  # characters of what is told of one operation
+WIDE = 1000  # units across; the drawing is stretched to its column
+LANE = 46  # units, and pixels, from one lane to the next
+TOP, BASE = 24, 42  # of the bars of a lane; the wedges stand above, names above those
+STATES = {  # by class: how the legend calls it
+    "ok": "done",
+    "old": "done, with a version older than one that had been saved",
+    "fail": "failed",
+    "open": "in doubt: no answer that settles it",
+    "bad": "broke the promise",
+}
+
+
+def timeline(
+    run: Any,
+    *,
+    lanes: Sequence[str] | Callable[[Op], str] | None = None,
+    most: int = 120,
+    label: str = "",
+) -> Shown:
+    """The history of `run`, drawn: a lane a client, a bar an operation.
+
+    run    has a history; its fault is drawn as a band where `fault_at` is known, and
+           the operations of `verdict.where` are marked
+    lanes  the clients to draw, in this order, or a function of an operation that names
+           its lane (`lambda op: op.node`); else every client, and groups of those of
+           one name where there are more than twelve
+    most   operations that are drawn one by one; where there are more, busy lanes are
+           drawn as counts in equal parts of the time
+    label  the heading, which also names the drawing to a screen reader
+
+    Raises ValueError for a client in `lanes` that did nothing. Times differ from run to
+    run, and so does the drawing; its text form does not.
+    """
+    scene = _Scene.of(run, lanes)
+    title = label or f"What each client saw: {getattr(run, 'title', '') or run.name}"
+    told = f"{title}\ntimeline: {scene.summary}"
+    if not scene.lanes:
+        note = f"{title}: nothing happened"
+        return Shown(note, f'<div class="lk">{styled()}<p>{escape(note)}</p></div>')
+    html = (
+        f'<figure class="lk lk-timeline">{styled("timeline")}'
+        f"<figcaption>{escape(title)}</figcaption>\n"
+        f"<p>{escape(scene.spoken)}</p>\n"
+        f'<div class="lk-lanes">{_drawing(scene, most, title)}{_names(scene)}</div>\n'
+        f"{_axis(scene)}\n{_legend(scene)}"
+        f"<script>{asset('timeline.js')}</script></figure>"
+    )
+    return Shown(told, html)
+
+
+@dataclass
+class _Scene:
+    """What is drawn: operations by lane, and where they lie in time."""
+
+    lanes: dict[str, list[Op]]
+    began: float
+    ended: float
+    fault: tuple[float, float] | None = None
+    broken: frozenset[int] = frozenset()
+    saved: dict[int, int] = field(default_factory=dict)  # newest version, by op_id
+
+    @classmethod
+    def of(cls, run: Any, lanes: Any) -> "_Scene":
+        ops = run.history.ops()
+        broken = frozenset(getattr(run.verdict, "where", None) or ())
+        times = [o.t_call for o in ops] + [o.t_ret for o in ops if o.t_ret is not None]
+        began, ended = (min(times), max(times)) if times else (0.0, 0.0)
+        ended = max(ended, began + 1e-6)
+        fault = _within(getattr(run, "fault_at", None), began, ended)
+        return cls(_by_lane(ops, lanes), began, ended, fault, broken, _saved(ops))
+
+    @property
+    def marked(self) -> int:
+        return sum(op.op_id in self.broken for ops in self.lanes.values() for op in ops)
+
+    @property
+    def summary(self) -> str:
+        """In words, without what differs from run to run."""
+        clients = len({op.client for ops in self.lanes.values() for op in ops})
+        marked = f", {number(self.marked)} marked" if self.broken else ""
+        return f"{_counted(clients, 'client')}{marked}"
+
+    @property
+    def spoken(self) -> str:
+        """In words, for those who see no drawing."""
+        count = sum(map(len, self.lanes.values()))
+        told = f"{_counted(count, 'operation')} in {self.at(WIDE)}"
+        if self.fault:
+            since, until = (self.at(self.x(t)) for t in self.fault)
+            told += f"; the fault was there from {since} to {until}"
+        marked = number(self.marked)
+        return told + (f"; {marked} broke the promise." if self.broken else ".")
+
+    def x(self, t: float) -> float:
+        return WIDE * (t - self.began) / (self.ended - self.began)
+
+    def at(self, x: float) -> str:
+        """The time at `x`, from the first call: "120 ms" or "2.4 s"."""
+        took = self.ended - self.began
+        if took < 2:
+            return f"{round(1000 * took * x / WIDE)} ms"
+        return f"{took * x / WIDE:.3g} s"
+
+    def state(self, op: Op) -> str:
+        if op.outcome != "ok":
+            return "fail" if op.outcome == "fail" else "open"
+        old = op.op in READS and (op.version or 0) < self.saved.get(op.op_id, 0)
+        return "old" if old and op.version is not None else "ok"
+
+
+def _within(span: Any, began: float, ended: float) -> tuple[float, float] | None:
+    if span is None:
+        return None
+    since, until = max(span[0], began), min(span[1], ended)
+    return (since, until) if since < until else None
+
+
+def _saved(ops: list[Op]) -> dict[int, int]:
+    """By op_id of a read: the newest version of its key that a client had been told to
+    be saved when the read was called."""
+    writes = [
+        o
+        for o in ops
+        if o.op not in READS and o.outcome == "ok" and o.version is not None
+    ]
+    writes.sort(key=lambda o: o.t_ret or 0.0)
+    reads = [o for o in ops if o.op in READS]  # in order of call
+    newest: dict[str | None, int] = {}
+    found, n = {}, 0
+    for read in reads:
+        while n < len(writes) and (writes[n].t_ret or 0.0) <= read.t_call:
+            key, version = writes[n].key, writes[n].version or 0
+            newest[key] = max(version, newest.get(key, version))
+            n += 1
+        found[read.op_id] = newest.get(read.key, 0)
+    return found
+
+
+# --- lanes ---
+
+
+def _by_lane(ops: list[Op], lanes: Any) -> dict[str, list[Op]]:
+    if callable(lanes):
+        named = [(str(lanes(op)), op) for op in ops]
+    else:
+        names = _lane_names([op.client for op in ops], lanes)
+        named = [(names[op.client], op) for op in ops if op.client in names]
+    order = (
+        lanes
+        if isinstance(lanes, Sequence)
+        else sorted({n for n, _ in named}, key=_natural)
+    )
+    drawn: dict[str, list[Op]] = {name: [] for name in order}
+    for name, op in named:
+        drawn[name].append(op)
+    return drawn
+
+
+def _lane_names(clients: list[str], lanes: Sequence[str] | None) -> dict[str, str]:
+    """The lane of each client that is drawn."""
+    every = set(clients)
+    if lanes is not None:
+        if idle := [name for name in lanes if name not in every]:
+            raise ValueError(f"no operation of {', '.join(idle)} in this history")
+        return {name: name for name in lanes}
+    if len(every) <= LANES:
+        return {name: name for name in every}
+    groups: dict[str, list[str]] = {}
+    for name in every:
+        groups.setdefault(re.sub(r"[\W_]*\d+$", "", name) or "client", []).append(name)
+    kept = sorted(groups, key=lambda g: (-len(groups[g]), g))
+    if len(kept) > LANES:
+        rest = [name for group in kept[LANES - 1 :] for name in groups.pop(group)]
+        groups["other client"] = rest
+    return {
+        name: names[0] if len(names) == 1 else _counted(len(names), group)
+        for group, names in groups.items()
+        for name in names
+    }
+
+
+def _natural(name: str) -> list[Any]:
+    """ "client 10" after "client 9"; words before numbers never meet."""
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", name)]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{number(count)} {noun}{'' if count == 1 or noun.endswith('s') else 's'}"
+
+
+# --- the drawing ---
+
+
+def _drawing(scene: _Scene, most: int, title: str) -> str:
+    height = LANE * len(scene.lanes)
+    said = escape(f"{title}. {scene.spoken}", quote=True)
+    drawn = "".join(
+        f'<g transform="translate(0 {LANE * n})">{lane}</g>'
+        for n, lane in enumerate(_lanes(scene, most))
+    )
+    return (
+        f'<svg viewBox="0 0 {WIDE} {height}" width="100%" height="{height}" '
+        f'preserveAspectRatio="none" role="img" aria-label="{said}">'
+        f"{_band(scene, height)}{drawn}</svg>"
+    )
+
+
+def _band(scene: _Scene, height: int) -> str:
+    lanes = range(0, height, LANE)
+    lines = "".join(f"M0 {top + LANE - 2}h{WIDE}" for top in lanes)
+    base = f'<path class="lk-base" d="{lines}"/>'
+    if not scene.fault:
+        return base
+    since, until = (_r(scene.x(t)) for t in scene.fault)
+    edges = "".join(
+        f"M{x} {top + 17}V{top + BASE}" for x in (since, until) for top in lanes
+    )
+    return (
+        f'<path class="lk-band" d="M{since} 0V{height}H{until}V0z"/>'
+        f'<path class="lk-edge" d="{edges}"/>{base}'
+    )
+
+
+def _lanes(scene: _Scene, most: int) -> Iterator[str]:
+    """The marks of each lane; where all are too many, those of busy lanes as counts."""
+    count = sum(map(len, scene.lanes.values()))
+    share = inf if count <= most else most / len(scene.lanes)
+    for ops in scene.lanes.values():
+        marks = _bars(scene, ops) if len(ops) <= share else _cells(scene, ops)
+        yield "".join(marks)
+
+
+def _bars(scene: _Scene, ops: list[Op]) -> Iterator[str]:
+    wedges = []
+    for op in ops:
+        since = scene.x(op.t_call)
+        until = scene.x(scene.ended if op.t_ret is None else op.t_ret)
+        width = max(until - since, 1.5)
+        top = TOP + 6 if op.op in READS else TOP
+        bar = _mark(scene.state(op), since, width, top, BASE - top)
+        yield _pointed_at([bar], _told(scene, op))
+        if op.op_id in scene.broken:
+            wedges.append(since + width / 2)
+    yield _wedges(wedges)
+
+
+def _told(scene: _Scene, op: Op) -> str:
+    """One operation in words, for who points at its bar."""
+    version = "" if op.version is None else f"version {op.version}"
+    took = "no answer" if op.t_ret is None else f"{number(1000 * op.seconds)} ms"
+    what = " ".join(filter(None, (op.client, op.op, op.key)))
+    broke = "broke the promise" if op.op_id in scene.broken else ""
+    error = (op.error or "").partition(":")[0]
+    outcome = {"ok": "", "fail": "failed", "unknown": "in doubt"}[op.outcome]
+    parts = (what, version, op.node, took, outcome, error, broke)
+    return ", ".join(filter(None, parts))[:LONGEST]
+
+
+def _cells(scene: _Scene, ops: list[Op]) -> Iterator[str]:
+    """Counts in equal parts of the time, as columns of one scale in a lane."""
+    parts = min(40, max(12, CELLS // len(scene.lanes)))
+    cells: list[list[Op]] = [[] for _ in range(parts)]
+    for op in ops:
+        cells[min(parts - 1, int(parts * scene.x(op.t_call) / WIDE))].append(op)
+    tallest = max(map(len, cells))
+    width = WIDE / parts
+    wedges = []
+    for n, cell in enumerate(cells):
+        bottom, drawn = float(BASE), []
+        states = [scene.state(op) for op in cell]
+        for state in (s for s in STATES if s in states):
+            height = (BASE - TOP) * states.count(state) / tallest
+            bottom -= height
+            drawn.append(_mark(state, n * width + 1, width - 3, bottom, height))
+        if broke := sum(op.op_id in scene.broken for op in cell):
+            wedges.append((n + 0.5) * width)
+        if drawn:
+            span = [scene.at(k * width) for k in (n, n + 1)]
+            yield _pointed_at(drawn, _told_cell(span, states, broke))
+    yield _wedges(wedges)
+
+
+def _told_cell(span: list[str], states: list[str], broke: int) -> str:
+    short = {"ok": "done", "old": "old", "fail": "failed", "open": "in doubt"}
+    counts = [f"{states.count(s)} {short[s]}" for s in short if s in states]
+    if broke:
+        counts.append(f"{broke} broke the promise")
+    return f"{' to '.join(span)}: {', '.join(counts)}"
+
+
+def _pointed_at(marks: list[str], told: str) -> str:
+    """Marks that say `told` to who points at them."""
+    return f'<g data-t="{escape(told, quote=True)}">{"".join(marks)}</g>'
+
+
+def _mark(state: str, x: float, width: float, y: float, height: float) -> str:
+    """One operation, or one part of a column, in the shape of its state."""
+    x0, y0, w, h = _r(x), _r(y), _r(width), _r(height)
+    if state == "old":  # two stripes
+        third = _r(height / 3)
+        path = "".join(
+            f"M{x0} {_r(top)}h{w}v{third}h-{w}z" for top in (y, y + 2 * height / 3)
+        )
+    elif state == "fail":  # a cross at the end of a line
+        end = _r(x + width - 4)
+        path = f"M{x0} {_r(y + height / 2)}h{w}M{end} {y0}l8 {h}m0-{h}l-8 {h}"
+    else:
+        path = f"M{x0} {y0}h{w}v{h}h-{w}z"
+    return f'<path class="lk-{state}" d="{path}"/>'
+
+
+def _wedges(places: list[float]) -> str:
+    path = "".join(f"M{_r(x - 5)} 15h10l-5 7z" for x in places)
+    return f'<path class="lk-bad" d="{path}"/>' if path else ""
+
+
+def _r(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+# --- the words around it ---
+
+
+def _names(scene: _Scene) -> str:
+    rows = []
+    for name, ops in scene.lanes.items():
+        marked = sum(op.op_id in scene.broken for op in ops)
+        told = _counted(len(ops), "operation")
+        told += f", {number(marked)} broke the promise" if marked else ""
+        rows.append(f"<li><b>{escape(name)}</b>: {told}</li>")
+    return f'<ul class="lk-names">{"".join(rows)}</ul>'
+
+
+def _axis(scene: _Scene) -> str:
+    ticks = (scene.at(n * WIDE / 4) for n in range(5))
+    spans = " ".join(f"<span>{tick}</span>" for tick in ticks)
+    return f'<p class="lk-axis" aria-hidden="true">{spans}</p>'
+
+
+def _legend(scene: _Scene) -> str:
+    every = [op for ops in scene.lanes.values() for op in ops]
+    seen = {scene.state(op) for op in every} | ({"bad"} if scene.marked else set())
+    parts = [_key(state, words) for state, words in STATES.items() if state in seen]
+    kinds = {op.op in READS for op in every}
+    parts += [_key("band", "the fault")] * bool(scene.fault)
+    parts += ["low bars read, tall bars change something"] * (len(kinds) > 1)
+    return f'<p class="lk-key">{"; ".join(parts)}.</p>'
+
+
+def _key(state: str, words: str) -> str:
+    if state == "band":
+        mark = '<path class="lk-band" d="M1 0V18H17V0z"/>'
+        mark += '<path class="lk-edge" d="M1 0V18M17 0V18"/>'
+    elif state == "bad":
+        mark = '<path class="lk-bad" d="M4 5h10l-5 8z"/>'
+    else:
+        mark = _mark(state, 2, 13, 4, 11)
+    size = 'viewBox="0 0 18 18" width="18" height="18"'
+    return f'<span><svg {size} aria-hidden="true">{mark}</svg> {words}</span>'
