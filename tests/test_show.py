@@ -14,7 +14,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from labkit import show
 from labkit.checks import Verdict
-from labkit.exercises import Grade, grade, number
+from labkit.exercises import Grade, attempt, exercise, number
 from labkit.history import History, Op
 from labkit.proof import Run
 from labkit.show import figures, shown
@@ -314,7 +314,9 @@ def test_a_grade_says_how_the_answer_fared(grade, word):
 
 
 def test_a_grade_says_it_once():
-    text = Elements(show.grade(grade(None, number(3))).html).found[0].text
+    text = (
+        Elements(show.grade(attempt(exercise(number(3)), None, {})).html).found[0].text
+    )
     assert text.lower().count("no answer yet") == 1
 
 

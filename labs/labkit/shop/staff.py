@@ -9,13 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .. import faults
 from ..wait import wait_until
-from .records import Recorder
 
 if TYPE_CHECKING:
     from ..servers.postgres import PostgresNode
@@ -24,32 +21,20 @@ if TYPE_CHECKING:
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
-class Died(ConnectionError):
+class Died(Exception):
     """The process that did the work is gone; its client gets no answer."""
 
 
 class Process:
     """One process that does a job, with a session that does not commit by itself.
 
-    run: whose history its steps are recorded in, None: nobody's. client: for whom it
-    works now, in that history.
+    run: whose history its steps are recorded in, None: nobody's.
     """
 
     def __init__(self, job: str, node: PostgresNode) -> None:
         self.job = job
         self.session = node.connect(autocommit=False, application_name=job)
-        self.run: Recorder | None = None
-        self.client = job
-
-    @contextmanager
-    def step(self, what: str, key: str, value: Any = None) -> Iterator[None]:
-        """A step of its work, recorded as an inner operation of `client` if it has a
-        run to record in."""
-        if self.run is None:
-            yield
-        else:
-            with self.run.call(self.client, what, key, value, inner=True):
-                yield
+        self.run: Any = None
 
     @property
     def backend(self) -> int:

@@ -32,7 +32,8 @@ def grade(grade: Any) -> Shown:
     """A card of a graded answer: right or not yet, and why."""
     state = "holds" if grade.correct else "unknown"
     word = f"{'✓' if grade.correct else '→'} {grade.word}:"
-    body = f'<p><b class="lk-word">{word}</b>{escape(str(grade.text))}</p>'
+    text = "<br>".join(escape(line) for line in str(grade.text).splitlines())
+    body = f'<p><b class="lk-word">{word}</b>{text}</p>'
     return _card(str(grade), state, body)
 
 

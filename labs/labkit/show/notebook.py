@@ -12,7 +12,7 @@ from . import cards
 KINDS = (
     ("labkit.checks.verdict", "Verdict", cards.verdict),
     ("labkit.proof", "Run", cards.run),
-    ("labkit.exercises", "Grade", cards.grade),
+    ("labkit.exercises.grade", "Grade", cards.grade),
 )
 
 

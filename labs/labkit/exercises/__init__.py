@@ -1,0 +1,42 @@
+"""Exercises: what grades an answer, and what the reader is told about it.
+
+A notebook asks by name, `lab.exercise("hit ratio", answer)`. What is expected stands in
+labkit/answers/, a module a lab, together with the hints; so no answer is in sight.
+"""
+
+from .grade import (
+    Exercise,
+    Grade,
+    Grader,
+    NotReady,
+    attempt,
+    exercise,
+    find,
+    graded,
+    unfit,
+)
+from .graders import agrees, choice, function, number, parts, score
+from .judge import check, guardrail, keeps
+from .records import keep
+
+__all__ = [
+    "Exercise",
+    "Grade",
+    "Grader",
+    "NotReady",
+    "agrees",
+    "attempt",
+    "check",
+    "choice",
+    "exercise",
+    "find",
+    "function",
+    "graded",
+    "guardrail",
+    "keep",
+    "keeps",
+    "number",
+    "parts",
+    "score",
+    "unfit",
+]
