@@ -3,13 +3,14 @@
 Each rule of tools/chapters.py is tried first on a page that breaks it.
 """
 
+import book_model
 import chapters
 import number_words
 import pytest
 from chapters import SECTIONS, Chapter, complaints
 
-BOOK = chapters.in_the_book()
-each_chapter = pytest.mark.parametrize("name", BOOK)
+BOOK = book_model.read()
+each_chapter = pytest.mark.parametrize("name", [c.name for c in BOOK.chapters])
 
 
 @each_chapter
@@ -17,9 +18,9 @@ def test_a_chapter_follows_the_template_and_takes_its_numbers_from_runs(name) ->
     assert complaints(chapters.read(name)) == []
 
 
-def test_every_chapter_has_a_lab() -> None:
-    assert BOOK
-    assert all(BOOK.values())
+def test_every_numbered_part_is_made_of_chapters_with_labs() -> None:
+    assert BOOK.chapters
+    assert all(lab.path.exists() for lab in BOOK.labs)
 
 
 # --- a page that is as it should be, and what spoils it ---
@@ -28,8 +29,8 @@ FILLER = "A sentence of plain words that says nothing at all about a run. " * 10
 
 
 def test_every_lab_has_its_minutes_and_its_paragraph_for_teachers() -> None:
-    teaching = (chapters.ROOT / "book" / "teaching.md").read_text("utf-8")
-    for lab in chapters.stored():
+    teaching = (BOOK.root / "book" / "teaching.md").read_text("utf-8")
+    for lab in (lab.name for lab in BOOK.labs):
         rows = [s for s in teaching.splitlines() if f"(../labs/{lab}.ipynb)" in s]
         assert [row[:2] for row in rows] == ["| ", "**"], lab
 

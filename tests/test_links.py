@@ -9,6 +9,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+import book_model
 import pytest
 from mdit_py_plugins.anchors.index import slugify
 
@@ -127,8 +128,7 @@ def shared(titles: list[str]) -> list[str]:
 
 
 def test_no_two_pages_of_the_book_carry_the_same_title() -> None:
-    toc = re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text())
-    files = [next(ROOT.glob(f"{name}.*")) for name in toc]
+    files = [next(ROOT.glob(f"{name}.*")) for name in book_model.read().docnames]
     assert shared([title(path) for path in files]) == []
 
 

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import book_model
 import nbformat
 import pytest
 import yaml
@@ -110,20 +111,8 @@ def test_the_lock_holds_all_that_is_asked_for() -> None:
 # --- the table of contents ---
 
 
-def toc_entries(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key in ("file", "root"):
-                yield str(value).removesuffix(".md").removesuffix(".ipynb")
-            else:
-                yield from toc_entries(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from toc_entries(value)
-
-
 def test_the_contents_list_every_chapter_and_lab_once() -> None:
-    listed = list(toc_entries(yaml.safe_load((ROOT / "_toc.yml").read_text())))
+    listed = book_model.read().docnames
     pages = sorted((ROOT / "book").glob("*.md")) + LABS
     there = [path.relative_to(ROOT).with_suffix("").as_posix() for path in pages]
     assert sorted(listed) == sorted(there)

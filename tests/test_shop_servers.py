@@ -8,8 +8,8 @@ from random import Random
 import psycopg
 import pytest
 
-from labkit import History, Kafka, Lab, Postgres, Redis, checks, shop
-from labkit.shop import carts, staff, tables, topics, traffic
+from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
+from labkit.shop import carts, staff, tables, topics, traffic, web
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +210,43 @@ def test_a_process_is_killed_at_its_point_once_for_each_order_and_replaced(shops
     team.dismiss()
 
 
+def test_a_step_is_recorded_for_its_client_if_there_is_a_run(shops):
+    team, run = staff.Staff(shops.db.primary), History()
+    process = team.the("checkout")
+    with process.step("commit", "orders", 1):
+        process.session.commit()
+    process.run, process.client = run, "customer 2"
+    with (
+        shop.refusable(run, "customer 2", "write", "orders", 2),
+        process.step("commit", "orders", 2),
+    ):
+        team.die(process)
+    assert [(op.client, op.op, op.outcome) for op in run] == [
+        ("customer 2", "write", "unknown"),
+        ("customer 2", "commit", "unknown"),
+    ]
+
+
+def test_connected_replicas_have_received_what_the_primary_has(shops):
+    shops.place(History(), orders(1)[0])
+    tables.until_received(shops.db.primary)
+    end = shops.db.primary.lsn()
+    assert shops.db.replica.value("select pg_last_wal_receive_lsn() >= %s", [end])
+
+
+def test_customers_of_the_web_pages_are_recorded_and_refusable(lab, shops):
+    site, run = lab.start(App(database=shops.db)), History()
+    for _ in range(2):
+        web.browse(run, site, "customer 1", store=7, tick=1)
+        web.browse(run, site, "customer 1", store=999)
+        web.buy(run, site, "customer 2", orders(1)[0])
+    assert [op.outcome for op in run.ops("browse")] == ["ok", "unknown"] * 2
+    assert [op.outcome for op in run.ops("checkout")] == ["ok", "fail"]
+    assert run.ops()[0].extra["tick"] == 1
+    traces = {line["traceparent"] for line in site.request_log()}
+    assert len(traces) == 6
+
+
 def test_orders_sent_are_read_in_order_from_a_topic_that_nobody_used(kafka):
     for _ in range(2):
         shelf = topics.Topics(kafka)
@@ -251,7 +288,7 @@ def test_a_record_that_is_not_done_holds_up_its_partition_alone(kafka):
         return True
 
     shelf.work(run, handle, polls=6, batch=10)
-    assert len(tries) == 6
+    assert len(tries) == shelf.attempts[topics.place_of(bad)] == 6
     assert shelf.offsets()[0][0] == 3
     assert shelf.lag(run)[1] == 0
     assert checks.partition_progress(run, polls=5).violated
@@ -275,6 +312,31 @@ def test_a_record_set_aside_says_where_it_came_from(kafka):
     }
     [op] = run.ops("set aside")
     assert (op.key, op.value) == (record.key.decode(), "O-1")
+
+
+def test_what_is_done_is_not_pending_any_more(kafka):
+    for _ in range(2):
+        shelf = topics.Topics(kafka, group="relay")
+        shelf.fresh()
+        shelf.produce(History(), orders(3))
+        first, *others = shelf.pending()
+        shelf.done(first)
+        assert shelf.pending() == others and len(others) == 2
+        shelf.done(others[-1])
+        assert shelf.pending() == []
+
+
+def test_records_are_read_to_a_mark_without_the_marks(kafka):
+    shelf = topics.Topics(kafka)
+    shelf.fresh(partitions=2)
+    shelf.produce(History(), orders(30))
+    before = shelf.until_copied([1])
+    for _ in range(2):
+        assert shelf.records_to_mark(partitions=(0, 1)) == [
+            record for record in shelf.records() if record.value != topics.MARK
+        ]
+    after = shelf.until_copied([1], above=before)
+    assert all(after[part][1] > before[part][1] for part in (0, 1))
 
 
 def test_the_state_of_a_topic_is_what_the_brokers_say(kafka):
@@ -331,6 +393,19 @@ def test_a_lease_is_given_back_by_its_holder_alone(cache):
     assert not carts.release(cache, "lock:page", "another's")
     assert carts.release(cache, "lock:page", "mine")
     assert not carts.release(cache, "lock:page", "mine")
+
+
+def test_whoever_finds_no_page_has_noticed_its_expiry(cache):
+    run = Run("control", False, False, "holds", History(), Random(7))
+    carts.keep_page(cache, "page:store:7", {"version": 1})
+    assert carts.look(run, cache, "customer 1", "page:store:7") == {"version": 1}
+    carts.note_expiry(run, "page:store:7")
+    assert run.history.ops("expire") == []
+    cache.delete("page:store:7")
+    assert carts.look(run, cache, "customer 2", "page:store:7") is None
+    carts.note_expiry(run, "page:store:7")
+    assert [op.value for op in run.history.ops("look")] == ["hit", "miss"]
+    assert len(run.history.ops("expire", key="page:store:7")) == 1
 
 
 def test_something_is_due_once_in_its_time(cache):

@@ -17,9 +17,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import book_model
 import playwright.sync_api
 import pytest
-import yaml
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 from test_show import contrast
@@ -38,22 +38,7 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
 
-def pages_in_toc():
-    """The addresses of all pages, in the book's order."""
-
-    def files(entry):
-        for key, value in entry.items():
-            if key in ("root", "file"):
-                yield value
-            elif isinstance(value, list):
-                for below in value:
-                    yield from files(below)
-
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [f"{name}.html" for name in files(toc)]
-
-
-PAGES = pages_in_toc()
+PAGES = [f"{name}.html" for name in book_model.read().docnames]
 LABS = [page for page in PAGES if page.startswith("labs/")]
 
 
@@ -431,17 +416,24 @@ RUNS = {
 def small_book(tmp_path):
     """Builds a book of an index and one lab with the site's own extensions."""
 
-    def build(index, runs=RUNS, lab="lag"):
+    def build(index, runs=RUNS, lab="lag", moved=None):
         (tmp_path / "labs").mkdir()
         if runs is not None:
             (tmp_path / "labs" / "runs.json").write_text(json.dumps(runs))
         (tmp_path / "labs" / f"{lab}.rst").write_text("The lag\n=======\n\nText.\n")
-        (tmp_path / "_toc.yml").write_text(f"- file: labs/{lab}\n")
+        (tmp_path / "_toc.yml").write_text(
+            "root: index\n"
+            "parts:\n"
+            "  - chapters:\n"
+            "      - file: book/one\n"
+            "        sections:\n"
+            f"          - file: labs/{lab}\n"
+        )
         toctree = f".. toctree::\n\n   labs/{lab}\n"
         (tmp_path / "index.rst").write_text(f"Index\n=====\n\n{index}\n\n{toctree}")
         said, out = io.StringIO(), tmp_path / "out"
         sys.path.append(str(ROOT / "book" / "_ext"))
-        extensions = ["measured", "ledger", "lab_table", "lab_status"]
+        extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
@@ -449,7 +441,7 @@ def small_book(tmp_path):
                 out,
                 tmp_path / "trees",
                 "html",
-                confoverrides={"extensions": extensions},
+                confoverrides={"extensions": extensions, "moved_labs": moved or {}},
                 status=None,
                 warning=said,
             ).build()
@@ -459,6 +451,21 @@ def small_book(tmp_path):
         return [re.sub(r"<[^>]+>", "", page) for page in pages], said.getvalue()
 
     return build
+
+
+def test_a_page_of_a_lab_that_has_gone_leads_to_the_labs_in_its_place(
+    small_book, tmp_path
+):
+    moved = {"renamed": ["lag"], "split": ["lag", "lag"]}
+    _, said = small_book("Words.", moved=moved)
+    assert said == ""
+    renamed, split = (
+        (tmp_path / "out" / "labs" / f"{old}.html").read_text() for old in moved
+    )
+    assert '<a href="lag.html">The lag</a>' in renamed
+    assert '<meta http-equiv="refresh" content="0; url=lag.html">' in renamed
+    assert split.count('<a href="lag.html">The lag</a>') == 2
+    assert 'http-equiv="refresh' not in split, "the reader chooses"
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,20 @@ Each rule of tools/conventions.py is tried first on a notebook that breaks it.
 """
 
 import copy
-import json
 import re
 from pathlib import Path
 
+import book_model
 import conventions
 import nbformat
 import pytest
+import store
 from conventions import STORED, WRITTEN, code, complaints
 from nbformat import NotebookNode, v4
 
 ROOT = Path(__file__).resolve().parent.parent
-LABS = sorted((ROOT / "labs").glob("*.ipynb"))
+LABS = [lab.path for lab in book_model.read().labs]
 TEMPLATE = ROOT / "tools" / "template.ipynb"
-RUNS = ROOT / "labs" / "runs.json"
 
 each_lab = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 
@@ -52,11 +52,11 @@ def test_the_template_follows_the_conventions() -> None:
 
 
 def runs() -> dict:
-    return json.loads(RUNS.read_text())
+    return book_model.read().runs
 
 
 def test_every_lab_has_its_run_and_every_run_its_lab() -> None:
-    assert sorted(runs()) == [path.stem for path in LABS]
+    assert sorted(runs()) == sorted(path.stem for path in LABS)
 
 
 @each_lab
@@ -100,7 +100,7 @@ def good() -> NotebookNode:
         "image": {"alt": "A"},
         "figure": {"caption": "B", "name": "fig-c"},
     }
-    return conventions.store.tidied(notebook)
+    return store.tidied(notebook)
 
 
 def by_id(notebook: NotebookNode, name: str) -> NotebookNode:
@@ -112,7 +112,7 @@ def widget_state(nb: NotebookNode) -> None:
 
 
 def widget_view(nb: NotebookNode) -> None:
-    by_id(nb, "panel").outputs[0].data[conventions.store.WIDGET] = {"model_id": "1"}
+    by_id(nb, "panel").outputs[0].data[store.WIDGET] = {"model_id": "1"}
 
 
 def no_alt(nb: NotebookNode) -> None:

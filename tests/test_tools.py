@@ -1,14 +1,17 @@
 """The commands behind `make`."""
 
 import importlib.util
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import book_model
+import incident as incident_tool
 import nbformat
 import pytest
 import store
@@ -28,12 +31,14 @@ def setup() -> ModuleType:
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes a lab of these cells in a folder of its own."""
-    monkeypatch.setattr(store, "LABS", tmp_path)
+    monkeypatch.setattr(book_model, "ROOT", tmp_path)
     monkeypatch.setattr(store, "RUNS", tmp_path / "runs.json")
+    (tmp_path / "_toc.yml").write_text("root: book/index")
+    (tmp_path / "labs").mkdir()
 
     def make(*sources: str) -> Path:
         cells = [v4.new_code_cell(s, id=f"cell-{n}") for n, s in enumerate(sources)]
-        path = tmp_path / "trial.ipynb"
+        path = tmp_path / "labs" / "trial.ipynb"
         nbformat.write(v4.new_notebook(cells=cells), path)
         return path
 
@@ -96,10 +101,70 @@ def incident(name: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("name", ["nope", "a b; ls", ""])
+@pytest.mark.parametrize("name", ["nope", "a b; ls", " "])
 def test_an_unknown_lab_is_one_clear_error(name: str) -> None:
     done = incident(name)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"No lab named '{name}'. There are: ")
     assert done.stderr.count("\n") == 1
+
+
+# --- make incident tells a story ---
+
+
+class Screened(io.StringIO):
+    def isatty(self) -> bool:
+        return False
+
+
+def told(*cells, ask=None) -> str:
+    out = Screened()
+    terminal = incident_tool.Terminal(out)
+    screen = incident_tool.Screen(terminal, ask)
+    for shown, text in cells:
+        screen.show(shown, {"text/plain": text})
+    return out.getvalue()
+
+
+GUESS = (SimpleNamespace(question="How many?"), "How many?\nVIOLATED  13 of 20")
+
+
+def test_a_guess_is_asked_before_the_answer_is_shown() -> None:
+    asked = []
+    said = told(GUESS, ask=lambda question: asked.append(question) or "12")
+    assert asked == ["    Your guess (Enter for none): "]
+    assert said == (
+        "How many?\nYou guessed 12. What the clients saw:\n    VIOLATED  13 of 20\n"
+    )
+
+
+def test_without_a_terminal_the_question_is_one_line_and_the_answer_follows() -> None:
+    said = told(GUESS)
+    assert said == (
+        "How many? (No terminal here to guess at.)\n    VIOLATED  13 of 20\n"
+    )
+
+
+def test_the_story_ends_before_the_exercises_and_leaves_out_what_needs_a_notebook():
+    notebook = v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("## Turn the knob\n\nWords."),
+            v4.new_code_cell("panel"),
+            v4.new_markdown_cell("With a kernel, turn it yourself."),
+            v4.new_code_cell("live", metadata={"tags": ["live"]}),
+            v4.new_code_cell("solved", metadata={"tags": ["solution"]}),
+            v4.new_markdown_cell("## Exercises\n\nHow many?"),
+            v4.new_code_cell("answer = None"),
+        ]
+    )
+    shown = [cell.source for cell in incident_tool.story(notebook)]
+    assert shown == ["## Turn the knob\n\nWords.", "panel"]
+
+
+def test_the_story_ends_with_the_next_lab_of_the_book() -> None:
+    book = book_model.read()
+    one, other = book.labs[:2]
+    (_, after) = incident_tool.goodbye(one.name, book)
+    assert f"make incident LAB={other.name}" in after
+    assert len(list(incident_tool.goodbye(book.labs[-1].name, book))) == 1

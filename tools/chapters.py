@@ -9,20 +9,18 @@ same in prose.
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
-import yaml
+import book_model
+from book_model import ROOT, Book, Lab
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "book" / "_ext"))
 
-from number_words import VALUES  # noqa: E402
+from number_words import VALUES
 
 SECTIONS = (
     "The promise, and who feels it",
@@ -208,31 +206,13 @@ def complaints(chapter: Chapter) -> list[str]:
 # --- the book ---
 
 
-def in_the_book() -> dict[str, list[str]]:
-    """The chapters in the book's order, each with its labs."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return {
-        Path(entry["file"]).name: [Path(lab["file"]).name for lab in entry["sections"]]
-        for part in toc["parts"]
-        for entry in part["chapters"]
-        if "sections" in entry
-    }
-
-
-@cache
-def stored() -> dict[str, dict]:
-    return json.loads((ROOT / "labs" / "runs.json").read_text())
-
-
-@cache
-def knobs(lab: str) -> dict[str, float]:
+def knobs(lab: Lab) -> dict[str, float]:
     """The numbers to which a lab's cells set names in capitals."""
     found = {}
-    for cell in json.loads((ROOT / "labs" / f"{lab}.ipynb").read_text())["cells"]:
-        if cell["cell_type"] == "code":
-            for node in ast.parse("".join(cell["source"])).body:
-                if isinstance(node, ast.Assign):
-                    found |= dict(numbers_set(node.targets[0], node.value))
+    for cell in lab.cells():
+        for node in ast.parse(cell["source"]).body:
+            if isinstance(node, ast.Assign):
+                found |= dict(numbers_set(node.targets[0], node.value))
     return found
 
 
@@ -247,22 +227,26 @@ def numbers_set(target: ast.expr, to: ast.expr) -> Iterator[tuple[str, float]]:
             yield target.id, number
 
 
-def read(name: str) -> Chapter:
-    """A chapter, with the numbers of its own lab and of every lab that it quotes."""
-    text = (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8")
-    quoted = {name, *re.findall(r"\{measured\}`(\w+):", text)} & set(stored())
+def read(name: str, book: Book | None = None) -> Chapter:
+    """A chapter, with the numbers of its own labs and of every lab that it quotes."""
+    book = book or book_model.read()
+    page = next(page for page in book.pages if page.name == name)
+    text = page.path.read_text(encoding="utf-8")
+    known = {lab.name: lab for lab in book.labs if lab.name in book.runs}
+    quoted = {*re.findall(r"\{measured\}`(\w+):", text)} & set(known)
     chapter = Chapter(text)
-    for lab in sorted(quoted):
-        chapter.knobs |= knobs(lab)
-        numbers = stored()[lab]["facts"].items()
+    for lab in sorted(quoted | {lab.name for lab in page.labs} & set(known)):
+        chapter.knobs |= knobs(known[lab])
+        numbers = book.runs[lab]["facts"].items()
         chapter.facts |= {k: v for k, v in numbers if isinstance(v, int | float)}
     return chapter
 
 
 def main(names: list[str]) -> int:
     found = 0
-    for name in names or in_the_book():
-        for text in complaints(read(Path(name).stem)):
+    book = book_model.read()
+    for name in names or [chapter.name for chapter in book.chapters]:
+        for text in complaints(read(Path(name).stem, book)):
             found += 1
             print(f"{Path(name).stem}: {text}")
     return 1 if found else 0

@@ -14,9 +14,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 
+import book_model
 import nbformat
+import runner
 import store
 from nbformat import NotebookNode
+from runner import code, tags
 
 MOST_LINES = 15  # of a code cell
 LONGEST_LINE = 75  # characters: the site's text column cuts what is longer
@@ -60,14 +63,6 @@ WANTED = {
     "unguarded": "violated",
 }
 PICTURES = {"image/svg+xml", "image/png", "image/jpeg"}
-
-
-def code(notebook: NotebookNode) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def tags(cell: NotebookNode) -> set[str]:
-    return set(cell.metadata.get("tags", []))
 
 
 def prose(notebook: NotebookNode) -> str:
@@ -281,10 +276,10 @@ def complaints(notebook: NotebookNode, rules: list[Rule]) -> list[str]:
 
 def main(names: list[str]) -> int:
     found = 0
-    for path in store.labs(names):
-        for text in complaints(nbformat.read(path, 4), WRITTEN + STORED):
+    for lab in book_model.labs_or_exit(names):
+        for text in complaints(runner.read(lab.path), WRITTEN + STORED):
             found += 1
-            print(f"{path.stem}: {text}")
+            print(f"{lab.name}: {text}")
     return 1 if found else 0
 
 

@@ -1,8 +1,9 @@
 """Run one lab here in the terminal, on real servers: `make incident LAB=name`.
 
 The notebook's code cells run in this process, without Jupyter; headings, the sentence
-that introduces each cell and what the cell shows are printed as they come. Cells tagged
-`live` need a notebook and are left out.
+that introduces each cell and what the cell shows are printed as they come. Where the
+lab has a guess made, whoever sits at the terminal is asked first. Cells tagged `live`
+need a notebook and are left out, and so are the exercises with their solutions.
 
 Exit status: 0 when no cell raised, so every verdict came out as the lab says it must;
 1 when one did; 2 for a lab that does not exist; 130 after Ctrl-C.
@@ -20,19 +21,21 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TextIO
 
-import nbformat
-from IPython.core.displayhook import DisplayHook
-from IPython.core.displaypub import DisplayPublisher
-from IPython.core.interactiveshell import InteractiveShell
+import book_model
+import runner
+from book_model import Book
 from nbformat import NotebookNode
-from traitlets.config import Config
+from runner import LABS
 
-LABS = Path(__file__).resolve().parent.parent / "labs"
 INTERRUPTED = 130
+FIRST = "read_replicas"  # the chapter whose first lab is run when none is named
+LEFT_OUT = {"live", "solution"}  # cells with these tags
+EXERCISES = re.compile(r"^## Exercises\b", re.M)
 
 COLOURS = {
     "bold": "1",
@@ -100,58 +103,51 @@ class Terminal(io.TextIOBase):
 
 
 class Screen:
-    """Where the shell's results go: their plain text, and figures as their alt text."""
+    """What cells show: their plain text, figures as their alt text, guesses as asked.
 
-    def __init__(self, terminal: Terminal) -> None:
+    `ask` puts a question and returns what was answered; None where nobody is there.
+    """
+
+    def __init__(self, terminal: Terminal, ask: Callable[[str], str] | None) -> None:
         self.terminal = terminal
+        self.ask = ask
         self.alt = ""
 
-    def show(self, data: dict[str, Any]) -> None:
+    def show(self, shown: object, data: dict[str, Any]) -> None:
         text = str(data.get("text/plain", "")).strip("\n")
         if text.startswith("<Figure ") or any(
             kind.startswith("image/") for kind in data
         ):
             text = f"[figure: {self.alt}]"
+        if question := getattr(shown, "question", ""):
+            self.guess(question)
+            text = text.removeprefix(question).lstrip("\n")
         if text:
             self.terminal.rule()
             self.terminal.write(text + "\n")
 
+    def guess(self, question: str) -> None:
+        """Have a guess made before the answer stands there."""
+        if not self.ask:
+            self.terminal.say(f"{question} (No terminal here to guess at.)", "dim")
+            return
+        self.terminal.say(question, "bold")
+        if guessed := self.ask("    Your guess (Enter for none): ").strip():
+            self.terminal.say(f"You guessed {guessed}. What the clients saw:", "cyan")
 
-def shell_for(screen: Screen) -> InteractiveShell:
-    """An IPython shell without prompts, history file or start-up files."""
 
-    class Publisher(DisplayPublisher):
-        def publish(self, data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-            screen.show(data)
+def asking() -> Callable[[str], str] | None:
+    """How to ask whoever sits there; None where no terminal is."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
 
-        def clear_output(self, wait: bool = False) -> None:
-            pass
+    def ask(question: str) -> str:
+        try:
+            return input(question)
+        except EOFError:
+            return ""
 
-    class Hook(DisplayHook):
-        def write_output_prompt(self) -> None:
-            pass
-
-        def write_format_data(
-            self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None
-        ) -> None:
-            screen.show(format_dict)
-
-        def finish_displayhook(self) -> None:
-            pass
-
-    class Shell(InteractiveShell):
-        display_pub_class = Publisher
-        displayhook_class = Hook
-
-        def enable_gui(self, gui: str | None = None) -> None:
-            pass
-
-    settings = Config()
-    settings.HistoryManager.enabled = False
-    shell = Shell.instance(config=settings, colors="nocolor")
-    shell.InteractiveTB.set_mode("Minimal")
-    shell.display_formatter.active_types = ["text/plain"]
-    return shell
+    return ask
 
 
 @contextlib.contextmanager
@@ -185,44 +181,50 @@ def introduce(markdown: str, terminal: Terminal) -> None:
         terminal.say(plain(last))
 
 
-def failed(shell: InteractiveShell, cell: NotebookNode, terminal: Terminal) -> bool:
-    """Run one cell; True when it raised and may not. Raises KeyboardInterrupt."""
-    tags = cell.metadata.get("tags", [])
-    with printing_to(terminal):
-        result = shell.run_cell(cell.source, store_history=True)
-    error = result.error_before_exec or result.error_in_exec
-    if isinstance(error, KeyboardInterrupt):
-        raise error
-    return error is not None and "raises-exception" not in tags
+def story(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    """The cells to tell: those before the exercises, without what needs a notebook."""
+    for cell, following in pairwise([*notebook.cells, None]):
+        if cell.cell_type == "markdown" and EXERCISES.search(cell.source):
+            return
+        introduced = following if is_only_words(cell) else cell
+        if introduced is None or not LEFT_OUT & runner.tags(introduced):
+            yield cell
+
+
+def is_only_words(cell: NotebookNode) -> bool:
+    """Whether it does nothing but introduce the cell after it."""
+    return cell.cell_type == "markdown" and not re.search("^#", cell.source, re.M)
 
 
 def run(path: Path, terminal: Terminal) -> int:
-    """Run a lab from its first cell on; the exit status is returned."""
-    notebook = nbformat.read(path, 4)
-    screen = Screen(terminal)
-    shell = shell_for(screen)
+    """Tell a lab's story from its first cell on; the exit status is returned."""
+    screen = Screen(terminal, asking())
+    shell = runner.Shell(screen.show)
+
+    def announce(cell: NotebookNode) -> None:
+        image = cell.metadata.get("mystnb", {}).get("image", {})
+        screen.alt = image.get("alt", "without words")
+
     try:
-        for cell in notebook.cells:
+        for cell in story(runner.read(path)):
             if cell.cell_type == "markdown":
                 introduce(cell.source, terminal)
-            elif cell.cell_type == "code" and "live" not in cell.metadata.get(
-                "tags", []
-            ):
-                image = cell.metadata.get("mystnb", {}).get("image", {})
-                screen.alt = image.get("alt", "without words")
-                if failed(shell, cell, terminal):
-                    terminal.say(f"The cell '{cell.id}' failed, so the lab did.", "red")
-                    return 1
+                continue
+            with printing_to(terminal):
+                runner.play([cell], shell, before=announce)
         return 0
+    except runner.CellFailed as failed:
+        terminal.say(f"The cell '{failed.cell.id}' failed, so the lab did.", "red")
+        return 1
     finally:
-        close(shell, terminal)
+        close(shell.names, terminal)
 
 
-def close(shell: InteractiveShell, terminal: Terminal) -> None:
-    """Stop the servers of a lab that did not come to its own end."""
+def close(names: dict[str, object], terminal: Terminal) -> None:
+    """Stop the servers: what closes them in the notebook comes after the exercises."""
     labkit = sys.modules.get("labkit")
     with printing_to(terminal):
-        for value in list(shell.user_ns.values()):
+        for value in list(names.values()):
             if labkit and isinstance(value, labkit.Lab):
                 value.close()
 
@@ -242,12 +244,23 @@ def summary(report: Path, seconds: float) -> str:
     )
 
 
+def goodbye(name: str, book: Book) -> Iterator[str]:
+    """What is left to do, and the lab that comes next."""
+    yield f"Its exercises wait in the notebook: make notebooks, labs/{name}.ipynb."
+    if after := book.after(name):
+        yield f"Next in the book: {after.title}. make incident LAB={after.name}"
+
+
 def main() -> int:
-    known = {path.stem: path for path in sorted(LABS.glob("*.ipynb"))}
-    name = sys.argv[1] if sys.argv[1:] else os.environ.get("LAB", "replica_lag")
-    if name not in known:
-        print(f"No lab named '{name}'. There are: {', '.join(known)}.", file=sys.stderr)
+    book = book_model.read()
+    first = next(c for c in book.chapters if c.name == FIRST).labs[0]
+    name = sys.argv[1] if sys.argv[1:] else os.environ.get("LAB") or first.name
+    try:
+        (lab,) = book.find([name])
+    except book_model.Unknown as unknown:
+        print(unknown, file=sys.stderr)
         return 2
+    sys.stdout.reconfigure(errors="replace")  # whatever the locale can show
     terminal = Terminal(sys.stdout)
     os.chdir(LABS)  # as Jupyter does
     sys.path.insert(0, str(LABS))
@@ -259,7 +272,7 @@ def main() -> int:
         # what a kernel would use, so that no window opens
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         try:
-            status = run(known[name], terminal)
+            status = run(lab.path, terminal)
         except KeyboardInterrupt:
             terminal.say()
             terminal.say("Interrupted: the servers are stopped.", "yellow")
@@ -267,6 +280,8 @@ def main() -> int:
         if status == 0:
             terminal.say()
             terminal.say(summary(report, time.monotonic() - began), "bold")
+            for line in goodbye(lab.name, book):
+                terminal.say(line)
     return status
 
 

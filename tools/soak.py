@@ -15,7 +15,6 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,17 +23,16 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
+import book_model
 import psutil
-import store
-from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.manager import KernelManager
+import runner
+from book_model import ROOT
+from nbformat import NotebookNode
+from runner import Kernel
 
-ROOT = store.LABS.parent
 ROUNDS = 10
 BUSY_AT_MOST = 4 * 3600  # seconds, should this program be killed itself
 WITHIN = 10.0  # seconds after the kill until nothing may be left
-CELL_TIMEOUT = 120.0  # seconds
 BUSY = f"""
 import os, time
 end, parent = time.monotonic() + {BUSY_AT_MOST}, os.getppid()
@@ -90,39 +88,12 @@ def soak(paths: list[Path], rounds: int) -> bool:
 # --- does a killed kernel leave something behind? ---
 
 
-class Kernel:
-    """A lab's kernel, whose servers keep their data in a folder of its own."""
-
-    def __init__(self, path: Path, data: Path) -> None:
-        self.cells = [
-            cell.source
-            for cell in nbformat.read(path, 4).cells
-            if cell.cell_type == "code"
-        ]
-        self.manager = KernelManager(kernel_name="python3")
-        environment = {**os.environ, "LABS_DATA": str(data)}
-        self.manager.start_kernel(
-            cwd=str(store.LABS), env=environment, stderr=subprocess.DEVNULL
-        )
-        self.client: BlockingKernelClient = self.manager.blocking_client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-
-    def run_into(self, stop: int, rng: random.Random) -> None:
-        """Run the cells before `stop`, and that one for a part of a second."""
-        for source in self.cells[:stop]:
-            reply = self.client.execute(source, reply=True, timeout=CELL_TIMEOUT)
-            if reply["content"]["status"] != "ok":
-                raise RuntimeError(f"{source}\n{reply['content'].get('evalue')}")
-        self.client.execute(self.cells[stop])
-        time.sleep(rng.uniform(0, 0.5))
-
-    def kill(self) -> None:
-        os.kill(self.manager.provisioner.pid, signal.SIGKILL)
-
-    def forget(self) -> None:
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
+def run_into(kernel: Kernel, cells: list[NotebookNode], rng: random.Random) -> None:
+    """Run all cells but the last, and that one for a part of a second."""
+    *before, last = cells
+    runner.play(before, kernel)
+    kernel.begin(last)
+    time.sleep(rng.uniform(0, 0.5))
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -182,14 +153,16 @@ def kill_once(path: Path, rng: random.Random) -> list[str]:
     root = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     data = Path(tempfile.mkdtemp(prefix="soak-", dir=root))
     before = shared_memory()
-    kernel = Kernel(path, data)
+    notebook = runner.read(path)
+    cells = runner.code(notebook)
+    started = next(n for n, c in enumerate(cells) if "lab.start(" in c.source)
+    closed = [n for n, c in enumerate(cells) if "lab.close(" in c.source]
+    stop = rng.randrange(started, min([*closed, len(cells)]))
     try:
-        started = next(n for n, c in enumerate(kernel.cells) if "lab.start(" in c)
-        last = next(n for n, c in enumerate(kernel.cells) if "lab.close(" in c)
-        stop = rng.randrange(started, last)
-        kernel.run_into(stop, rng)
-        sessions = [folder.name for folder in data.iterdir()]
-        kernel.kill()
+        with Kernel(notebook, LABS_DATA=str(data)) as kernel:
+            run_into(kernel, cells[: stop + 1], rng)
+            sessions = [folder.name for folder in data.iterdir()]
+            kernel.kill()
         end = time.monotonic() + WITHIN
         while (found := left(data, sessions, before)) and time.monotonic() < end:
             time.sleep(0.2)
@@ -198,7 +171,6 @@ def kill_once(path: Path, rng: random.Random) -> list[str]:
         print("left " + "; ".join(found) if found else f"gone in {took:.1f} s")
         return found
     finally:
-        kernel.forget()
         shutil.rmtree(data, ignore_errors=True)
 
 
@@ -221,9 +193,9 @@ def main() -> int:
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("labs", nargs="*")
     options = parser.parse_args()
-    paths = store.labs(options.labs or os.environ.get("LABS", "").split())
+    labs = book_model.labs_or_exit(options.labs or os.environ.get("LABS", "").split())
     work = kill if options.kill else soak
-    return 0 if work(paths, options.rounds) else 1
+    return 0 if work([lab.path for lab in labs], options.rounds) else 1
 
 
 if __name__ == "__main__":

@@ -11,21 +11,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import book_model
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+import runner
 from nbformat import NotebookNode
+from runner import LABS, CellFailed, Kernel
 
-LABS = Path(__file__).resolve().parent.parent / "labs"
 RUNS = LABS / "runs.json"
-CELL_TIMEOUT = 120  # seconds
-MOST_TOLD = 15  # lines of an error
 KEPT = {"tags", "jupyter", "name", "mystnb", "nbgrader"}  # metadata of cells
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
@@ -38,61 +35,25 @@ METADATA = {
 }
 
 
-class LabFailed(Exception):
-    """A cell raised, hung or took the kernel down; the text names it."""
-
-
-def labs(names: list[str]) -> list[Path]:
-    """The notebooks of these names, or all of them; unknown names end the program."""
-    known = {path.stem: path for path in sorted(LABS.glob("*.ipynb"))}
-    wanted = [Path(name).stem for name in names] or list(known)
-    if unknown := [name for name in wanted if name not in known]:
-        sys.exit(f"no lab named {', '.join(unknown)}; there are: {', '.join(known)}")
-    return [known[name] for name in wanted]
+class OtherName(Exception):
+    """A lab that reports under a name which is not its file's."""
 
 
 def run(notebook: NotebookNode, report: Path) -> dict:
     """Execute the notebook in place; the reports by lab that it wrote are returned.
 
-    Raises LabFailed.
+    Raises runner.CellFailed.
     """
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(LABS)}},
-        record_timing=False,
-        store_widget_state=False,
-    )
-    try:
-        client.execute(
-            env={**os.environ, "LABS_REPORT": str(report)},
-            stderr=subprocess.DEVNULL,  # the kernel's own, about its sockets
-        )
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise LabFailed(failure(notebook, error)) from error
+    with Kernel(notebook, LABS_REPORT=str(report)) as kernel:
+        runner.play(runner.code(notebook), kernel)
     return json.loads(report.read_text()) if report.exists() else {}
-
-
-def failure(notebook: NotebookNode, error: Exception) -> str:
-    """Which cell failed, and the beginning of what it said."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error" and not may_raise(cell):
-                told = f"{output.ename}: {output.evalue}".splitlines()
-                return "\n  ".join([f"cell '{cell.id}' failed:", *told[:MOST_TOLD]])
-    return str(error).strip()[-1500:]
-
-
-def may_raise(cell: NotebookNode) -> bool:
-    return "raises-exception" in cell.metadata.get("tags", [])
 
 
 def tidied(notebook: NotebookNode) -> NotebookNode:
     """The notebook with nothing in it that another run would change."""
     count = 0
     for cell in notebook.cells:
-        if "solution" in cell.metadata.get("tags", []):
+        if "solution" in runner.tags(cell):
             # the site folds it by its tag; this is how JupyterLab does
             folded = NotebookNode(source_hidden=True)
             if cell.cell_type == "code":
@@ -144,12 +105,12 @@ def record(reports: dict) -> None:
 
 
 def store(path: Path) -> None:
-    """Run one lab and store its outputs. Raises LabFailed."""
-    notebook = nbformat.read(path, 4)
+    """Run one lab and store its outputs. Raises CellFailed, OtherName."""
+    notebook = runner.read(path)
     with tempfile.TemporaryDirectory() as folder:
         reports = run(notebook, Path(folder) / "report.json")
     if list(reports) != [path.stem]:
-        raise LabFailed(
+        raise OtherName(
             f'it reports as {list(reports)}: it must make Lab("{path.stem}")'
         )
     tidied(notebook)
@@ -160,12 +121,12 @@ def store(path: Path) -> None:
 
 def main(names: list[str]) -> int:
     failed = 0
-    for path in labs(names):
-        print(f"{path.stem:24}", end="", flush=True)
+    for lab in book_model.labs_or_exit(names):
+        print(f"{lab.name:24}", end="", flush=True)
         began = time.monotonic()
         try:
-            store(path)
-        except LabFailed as error:
+            store(lab.path)
+        except (CellFailed, OtherName) as error:
             failed += 1
             print(f" left as it was: {error}")
         else:

@@ -5,10 +5,14 @@ duration, date, measured facts and ledger lines.
 """
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+
+import book_model
 from sphinx.environment import BuildEnvironment
 
 
@@ -28,9 +32,8 @@ def load(env: BuildEnvironment, docname: str) -> dict[str, dict]:
 def in_reading_order(env: BuildEnvironment, docname: str) -> list[tuple[str, dict]]:
     """The labs that are pages of the book, with their runs, in the book's order."""
     runs = load(env, docname)
-    toc = Path(env.srcdir, "_toc.yml").read_text(encoding="utf-8").split()
-    named = [word.removeprefix("labs/") for word in toc if word.startswith("labs/")]
-    return [(name, runs[name]) for name in named if name in runs]
+    labs = book_model.read(Path(env.srcdir)).labs
+    return [(lab.name, runs[lab.name]) for lab in labs if lab.name in runs]
 
 
 def lookup(runs: dict[str, dict], address: str) -> Any:

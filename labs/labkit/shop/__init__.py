@@ -17,10 +17,12 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               the server: `counted`, `calls`, `asking`. `pool`
     staff     processes with a session that can be killed at a named point
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
-              each partition, lag recorded), `lag`, `records`, `set_aside`, `in_sync`
+              each partition, lag recorded), `lag`, `records`, `pending` and `done`,
+              `set_aside`, `in_sync`, `records_to_mark`, `until_copied`
     carts     Redis. `clear`, carts (`fill_carts`, `read_carts`, `lie_idle`), pages
               (`page`, `keep_page`, `fill_pages`), `release` of a lease, `figures` of
               INFO, `let_pass` and `due` by the server's clock
+    web       customers of the shop's web pages: `browse`, `buy`
     machine   a machine's processors, and a batch job that takes them
 
 Recorded work takes the run first and returns or yields the operation:
@@ -61,6 +63,7 @@ __all__ = [
     "tables",
     "topics",
     "traffic",
+    "web",
 ]
 
 

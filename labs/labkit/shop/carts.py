@@ -7,10 +7,13 @@ of the one before.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..wait import wait_until
 from .records import Recorder, figure, refusable
+
+if TYPE_CHECKING:
+    from ..proof import Run
 
 # Deletes a lease only while it is one's own: after its end it may be another's.
 RELEASE = """return redis.call('get', KEYS[1]) == ARGV[1]
@@ -40,6 +43,22 @@ def keep_page(client: Any, key: str, made: Any, ttl_ms: int | None = None) -> An
     """Cache a page as JSON for so many milliseconds (None: for ever); the page."""
     client.set(key, json.dumps(made), px=ttl_ms)
     return made
+
+
+def look(run: Recorder, client: Any, who: str, key: str) -> Any:
+    """The page or None, recorded as an inner "look" whose value is "hit" or "miss"."""
+    with run.call(who, "look", key, inner=True) as op:
+        found = page(client, key)
+        op.value = "hit" if found else "miss"
+    return found
+
+
+def note_expiry(run: Run, key: str) -> None:
+    """Enter an "expire" of the cache if somebody has looked for the page in vain."""
+    looks = run.history.ops("look", key=key, outcome="ok")
+    if any(op.value == "miss" for op in looks):
+        with run.call("cache", "expire", key, inner=True):
+            pass
 
 
 def read_often(client: Any, key: str, times: int) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .. import faults
 from ..wait import wait_until
+from .records import Recorder
 
 if TYPE_CHECKING:
     from ..servers.postgres import PostgresNode
@@ -21,20 +24,32 @@ if TYPE_CHECKING:
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
-class Died(Exception):
+class Died(ConnectionError):
     """The process that did the work is gone; its client gets no answer."""
 
 
 class Process:
     """One process that does a job, with a session that does not commit by itself.
 
-    run: whose history its steps are recorded in, None: nobody's.
+    run: whose history its steps are recorded in, None: nobody's. client: for whom it
+    works now, in that history.
     """
 
     def __init__(self, job: str, node: PostgresNode) -> None:
         self.job = job
         self.session = node.connect(autocommit=False, application_name=job)
-        self.run: Any = None
+        self.run: Recorder | None = None
+        self.client = job
+
+    @contextmanager
+    def step(self, what: str, key: str, value: Any = None) -> Iterator[None]:
+        """A step of its work, recorded as an inner operation of `client` if it has a
+        run to record in."""
+        if self.run is None:
+            yield
+        else:
+            with self.run.call(self.client, what, key, value, inner=True):
+                yield
 
     @property
     def backend(self) -> int:

@@ -24,7 +24,7 @@ from .traffic import Order, PriceChange
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
-    from ..servers.postgres import Postgres, PostgresNode
+    from ..servers.postgres import Postgres, PostgresNode, Primary
 
 Connection = psycopg.Connection[Any]
 
@@ -184,6 +184,14 @@ class Tables:
             return primary.connect(user=role, password=password, **more)
 
         return connect
+
+
+def until_received(primary: Primary, within: float = 20) -> None:
+    """Wait until each replica that is connected has received what the primary has."""
+    end = primary.lsn()
+    behind = "select 1 from pg_stat_replication where flush_lsn < %s"
+    late = "a replica does not catch up"
+    wait_until(lambda: not primary.sql(behind, [end]), within, late)
 
 
 def key(product: int) -> str:

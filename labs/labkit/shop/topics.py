@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # of this kernel, for all topics: their names are the same in every run of a lab, and
 # no cell meets a topic that an earlier run of it has made
 _numbers: dict[tuple[int, str], itertools.count[int]] = {}
+
+MARK = b"mark"
 
 
 def by_store(order: Order) -> str:
@@ -50,7 +53,8 @@ class Topics:
     """Topics of one Kafka, a producer, and one worker for each partition.
 
     name: the newest topic's, which all methods mean unless another one is given.
-    group: the consumer group of the workers.
+    group: the consumer group of the workers. attempts: how often a record of the
+    newest topic was handled and not done, by `place_of`.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Topics:
         self.base = base
         self.group = group
         self.name = ""
+        self.attempts: Counter[tuple[str, int, int]] = Counter()
         self._producer: KafkaProducer | None = None
         self._workers: list[KafkaConsumer] = []
         self._reader: KafkaConsumer | None = None
@@ -78,6 +83,7 @@ class Topics:
         """
         numbers = _numbers.setdefault((id(self.kafka), self.base), itertools.count(1))
         self.name = f"{self.base}-{next(numbers)}"
+        self.attempts.clear()
         if assignments is None:
             self.kafka.create_topic(self.name, partitions, 1, **config)
             return self.name
@@ -180,9 +186,8 @@ class Topics:
         """
         ends = self.kafka.end_offsets(self.name)
         places = [TopicPartition(self.name, number) for number in range(len(ends))]
-        while len(self._workers) < len(places):
-            self._workers.append(self.kafka.consumer(group_id=self.group))
-        turns = list(zip(self._workers, places, ends, strict=False))
+        workers = [self._worker(number) for number in range(len(places))]
+        turns = list(zip(workers, places, ends, strict=True))
         for worker, place, _ in turns:
             worker.assign([place])
             worker.committed(place)  # waits until the group has its coordinator
@@ -198,6 +203,7 @@ class Topics:
         records = take(worker, place, end)
         for record in records:
             if not handle(record):
+                self.attempts[place_of(record)] += 1
                 worker.seek(place, record.offset)
                 break
         if records:
@@ -238,6 +244,79 @@ class Topics:
                 self._reader.assign([place])
                 self._reader.seek(place, start)
                 found += take(self._reader, place, end)
+        return found
+
+    def pending(self) -> list[Any]:
+        """The records of partition 0 that the group has not committed yet."""
+        worker, place = self._worker(), TopicPartition(self.name, 0)
+        worker.assign([place])
+        worker.seek(place, worker.committed(place) or 0)
+        return take(worker, place, worker.end_offsets([place])[place])
+
+    def done(self, record: Any) -> None:
+        """Commit for the group that a record, and so all before it, is done."""
+        place = TopicPartition(record.topic, record.partition)
+        commit(self._worker(record.partition), place, record.offset + 1)
+
+    def _worker(self, number: int = 0) -> Any:
+        while len(self._workers) <= number:
+            self._workers.append(self.kafka.consumer(group_id=self.group))
+        return self._workers[number]
+
+    def put_marks(
+        self, topics: Iterable[str] = (), partitions: Iterable[int] = (0,)
+    ) -> dict[Any, int]:
+        """Put a mark into each partition: {TopicPartition: the mark's offset}."""
+        wanted = [(t, p) for t in (topics or (self.name,)) for p in partitions]
+        sent = [self.producer.send(t, MARK, partition=p) for t, p in wanted]
+        places = itertools.starmap(TopicPartition, wanted)
+        return {p: mark.get(20).offset for p, mark in zip(places, sent, strict=True)}
+
+    def records_to_mark(
+        self, topics: Iterable[str] = (), partitions: Iterable[int] = (0,)
+    ) -> list[Any]:
+        """All records up to a mark that is put now, without the marks.
+
+        After a change of leaders the end offsets may be old for a moment; a mark that
+        all in-sync replicas have comes behind everything that is left.
+        """
+        marks, found = self.put_marks(topics, partitions), []
+        with closing(self.kafka.consumer()) as reader:
+            for place, offset in marks.items():
+                reader.assign([place])
+                reader.seek(place, 0)
+                found += take(reader, place, offset + 1, within=20)
+        return [record for record in found if record.value != MARK]
+
+    def copies(self, brokers: Iterable[int]) -> dict[int, dict[int, int]]:
+        """{partition: {broker: bytes of its copy}} of the newest topic, as these
+        brokers have it on their disks."""
+        found: dict[int, dict[int, int]] = {}
+        asked = {self.name: [p["partition_index"] for p in self.state()]}
+        for told in self._admin.describe_log_dirs(asked, list(brokers)):
+            for part in told["log_dirs"][0]["topics"][0]["partitions"]:
+                sizes = found.setdefault(part["partition_index"], {})
+                sizes[told["broker"]] = part["partition_size"]
+        return found
+
+    def until_copied(
+        self,
+        brokers: Iterable[int],
+        above: dict[int, dict[int, int]] | None = None,
+        within: float = 20,
+    ) -> dict[int, dict[int, int]]:
+        """Wait until these brokers have copies of the same size, and if `above` is
+        given, others than those; the copies. Raises TimedOut."""
+        brokers = list(brokers)
+
+        def alike() -> dict[int, dict[int, int]] | None:
+            found = self.copies(brokers)
+            same = all(len(set(sizes.values())) == 1 for sizes in found.values())
+            more = not above or all(found[part] != above[part] for part in found)
+            return found if found and same and more else None
+
+        found = wait_until(alike, within, "a broker that runs does not catch up")
+        assert found is not None
         return found
 
     def set_aside(
@@ -310,12 +389,6 @@ def position(consumer: Any) -> int:
 def commit(consumer: Any, place: Any, offset: int) -> None:
     """Commit that all records before `offset` are done."""
     consumer.commit({place: OffsetAndMetadata(offset, "", -1)})
-
-
-def commit_record(consumer: Any, record: Any) -> None:
-    """Commit that a record, and so all before it in its partition, is done."""
-    place = TopicPartition(record.topic, record.partition)
-    commit(consumer, place, record.offset + 1)
 
 
 def place_of(record: Any) -> tuple[str, int, int]:
