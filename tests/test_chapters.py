@@ -35,12 +35,22 @@ def test_every_lab_has_its_minutes_and_its_paragraph_for_teachers() -> None:
         assert [row[:2] for row in rows] == ["| ", "**"], lab
 
 
+FOLD = """Guess, and run [the lab](../labs/x.ipynb).
+
+:::{admonition} What the lab showed
+:class: dropdown
+
+Much was lost, {measured}`x:proofs.p.counts.incident.lost` of it.
+:::"""
+
+
 def page(**said: str) -> Chapter:
     """A good page; `said` adds text to sections, each named by its first word."""
     parts = ["# A title", FILLER]
     for section in SECTIONS:
         first = section.replace("The ", "").split()[0].strip(",").lower()
-        parts += [f"## {section}", FILLER, said.pop(first, "")]
+        fold = FOLD if first == "incident" else ""
+        parts += [f"## {section}", FILLER, fold, said.pop(first, "")]
     assert not said
     text = "\n\n".join(parts)
     return Chapter(text, knobs={"SALTS": 12, "CUSTOMERS": 40}, facts={"lost": 50})
@@ -96,6 +106,35 @@ def test_code_drawings_tables_and_further_reading_are_not_counted_as_prose() -> 
     )
     counted = "Two words and [two more](https://example.com/not/these) and {term}`x y`."
     assert chapters.words(f"{counted}\n\n{uncounted}") == 7
+
+
+# --- the answer ---
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (":class: dropdown", ":class: note", "the incident has no fold"),
+        ("](../labs/x.ipynb)", "](x.md)", "before it sends the reader to the lab"),
+        ("Guess", "Of {measured}`x:proofs.p.counts.a`, guess", "before the fold"),
+    ],
+)
+def test_an_answer_before_the_question_fails(old, new, complaint) -> None:
+    chapter = page()
+    chapter.text = chapter.text.replace(old, new)
+    (found,) = complaints(chapter)
+    assert complaint in found
+
+
+def test_an_answer_in_an_earlier_section_fails() -> None:
+    (found,) = complaints(page(situation="{measured}`x:proofs.p.counts.a` are lost."))
+    assert "x:proofs is told before the fold" in found
+
+
+def test_the_words_of_a_drawing_in_a_box_are_not_prose() -> None:
+    drawing = "```{raw} html\n<figure><text>40 words</text></figure>\n```"
+    box = f":::{{admonition}} A box\n:class: dropdown\n\nTwo words.\n\n{drawing}\n:::"
+    assert chapters.words(box) == 2
 
 
 # --- numbers ---

@@ -64,7 +64,7 @@ def prose(text: str) -> str:
     def kept(fence: re.Match) -> str:
         if "{admonition}" not in fence[2]:
             return ""
-        return re.sub(r"^:\w+:.*$", "", fence[3], flags=re.M)
+        return prose(re.sub(r"^:\w+:.*$", "", fence[3], flags=re.M))
 
     return FENCE.sub(kept, text)
 
@@ -189,12 +189,34 @@ def drawings_show_what_a_lab_has(chapter: Chapter) -> Iterator[str]:
                 yield f"{number} in a drawing is neither fact nor knob: {text}"
 
 
+# --- the answer ---
+
+FOLDED = re.compile(r"^:{3,}\{admonition\}[^\n]*\n:class: dropdown$", re.M)
+ANSWER = re.compile(r"\{measured\}`\w+:proofs\.")
+
+
+def the_answer_is_folded(chapter: Chapter) -> Iterator[str]:
+    """Readers are sent to the lab, then may unfold what it showed."""
+    before, found, after = chapter.text.partition("\n## The incident\n")
+    if not found:
+        return  # another rule says so
+    incident = after.partition("\n## ")[0]
+    if not (fold := FOLDED.search(incident)):
+        yield "the incident has no fold (:class: dropdown) with what the lab showed"
+        return
+    if "](../labs/" not in (told := incident[: fold.start()]):
+        yield "the incident unfolds before it sends the reader to the lab"
+    for early in ANSWER.findall(before + told):
+        yield f"{early.rstrip('.')} is told before the fold"
+
+
 RULES: list[Rule] = [
     sections_follow_the_template,
     it_is_read_in_one_sitting,
     no_number_of_the_lab_is_typed,
     no_knob_passes_for_given,
     drawings_show_what_a_lab_has,
+    the_answer_is_folded,
 ]
 
 
