@@ -231,6 +231,15 @@ def test_a_crowd_has_settled_when_each_is_answered_or_waits():
     assert crowd.join() == ["", None]
 
 
+def test_a_crowd_goes_on_for_as_long_as_one_of_its_clients_does():
+    go = threading.Event()
+    with Crowd() as crowd:
+        crowd.send(go.wait, 10)
+        assert crowd.going_on() and crowd.going_on()
+        go.set()
+        wait_until(lambda: not crowd.going_on(), 10, "it goes on for ever")
+
+
 def dead():
     raise ConnectionError("nobody there")
 

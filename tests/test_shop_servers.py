@@ -344,6 +344,7 @@ def test_the_state_of_a_topic_is_what_the_brokers_say(kafka):
     shelf.fresh(assignments={0: [1], 1: [1]}, retention_ms="60000")
     shelf.in_sync(1)
     assert [part["leader_id"] for part in shelf.state()] == [1, 1]
+    assert shelf.led_by_others(2) == [1, 1] and shelf.led_by_others(1) == []
     assert shelf.load(orders(30), partitions=3) == shelf.kafka.end_offsets(shelf.name)
 
 

@@ -55,6 +55,11 @@ class Crowd:
         """How many have not ended yet."""
         return sum(not act.done() for act in self._acts)
 
+    def going_on(self, look_s: float = 0.01) -> bool:
+        """Whether somebody has not ended yet, after a look of at most `look_s` seconds:
+        for who watches something meanwhile."""
+        return bool(wait_for(self._acts, look_s).not_done)
+
     def settle(self, waiting: Callable[[], int], within: float = 20.0) -> None:
         """Wait until each one has ended or is among those that `waiting()` counts."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _numbers: dict[tuple[int, str], itertools.count[int]] = {}
 
 MARK = b"mark"
+IMPATIENT = {"request_timeout_ms": 3000, "bootstrap_timeout_ms": 3000}
 
 
 def by_store(order: Order) -> str:
@@ -64,6 +65,7 @@ class Topics:
         self.base = base
         self.group = group
         self.name = ""
+        self.partitions = 0
         self.attempts: Counter[tuple[str, int, int]] = Counter()
         self._producer: KafkaProducer | None = None
         self._workers: list[KafkaConsumer] = []
@@ -83,6 +85,7 @@ class Topics:
         """
         numbers = _numbers.setdefault((id(self.kafka), self.base), itertools.count(1))
         self.name = f"{self.base}-{next(numbers)}"
+        self.partitions = len(assignments or range(partitions))
         self.attempts.clear()
         if assignments is None:
             self.kafka.create_topic(self.name, partitions, 1, **config)
@@ -91,7 +94,7 @@ class Topics:
         made = {"assignments": assignments, "configs": configs}
         with self.kafka.short_lived_admin() as admin:
             admin.create_topics({self.name: made})
-        self._ask_anew()
+        self._forget_admin()
         self.in_sync(len(next(iter(assignments.values()))), self.name)
         return self.name
 
@@ -264,11 +267,20 @@ class Topics:
         return self._workers[number]
 
     def put_marks(
-        self, topics: Iterable[str] = (), partitions: Iterable[int] = (0,)
+        self,
+        topics: Iterable[str] = (),
+        partitions: Iterable[int] = (0,),
+        producer: KafkaProducer | None = None,
     ) -> dict[Any, int]:
-        """Put a mark into each partition: {TopicPartition: the mark's offset}."""
+        """Put a mark into each partition: {TopicPartition: the mark's offset}.
+
+        producer: one that waits for the leader alone, where a replica stands still. A
+        mark also answers the fetch that such a replica had asked for, so that what
+        comes behind the mark never reaches it.
+        """
         wanted = [(t, p) for t in (topics or (self.name,)) for p in partitions]
-        sent = [self.producer.send(t, MARK, partition=p) for t, p in wanted]
+        sends = (producer or self.producer).send
+        sent = [sends(topic, MARK, partition=number) for topic, number in wanted]
         places = itertools.starmap(TopicPartition, wanted)
         return {p: mark.get(20).offset for p, mark in zip(places, sent, strict=True)}
 
@@ -291,12 +303,14 @@ class Topics:
     def copies(self, brokers: Iterable[int]) -> dict[int, dict[int, int]]:
         """{partition: {broker: bytes of its copy}} of the newest topic, as these
         brokers have it on their disks."""
+        asked = {self.name: list(range(self.partitions))}
+        told = self._ask(lambda admin: admin.describe_log_dirs(asked, list(brokers)))
         found: dict[int, dict[int, int]] = {}
-        asked = {self.name: [p["partition_index"] for p in self.state()]}
-        for told in self._admin.describe_log_dirs(asked, list(brokers)):
-            for part in told["log_dirs"][0]["topics"][0]["partitions"]:
-                sizes = found.setdefault(part["partition_index"], {})
-                sizes[told["broker"]] = part["partition_size"]
+        for broker in told:
+            for topic in broker["log_dirs"][0]["topics"]:
+                for part in topic["partitions"]:
+                    sizes = found.setdefault(part["partition_index"], {})
+                    sizes[broker["broker"]] = part["partition_size"]
         return found
 
     def until_copied(
@@ -335,15 +349,16 @@ class Topics:
     def state(self, *topics: str) -> list[dict[str, Any]]:
         """What the brokers say of each partition: its leader_id (-1: none), isr_nodes,
         replica_nodes, partition_index. [] while nobody can be asked."""
-        try:
-            if self._admin is None:
-                self._ask_anew()
-            found = self._admin.describe_topics(list(topics or (self.name,)))
-        except KafkaError:
-            self._ask_anew()
-            return []
+        names = list(topics or (self.name,))
+        found = self._ask(lambda admin: admin.describe_topics(names))
         parts = [part for topic in found for part in topic["partitions"]]
         return sorted(parts, key=lambda part: part["partition_index"])
+
+    def led_by_others(self, *brokers: int) -> list[int]:
+        """The leader of each partition of the newest topic once each has one that is
+        none of these brokers; [] until then."""
+        leaders = [part["leader_id"] for part in self.state()]
+        return leaders if not {-1, *brokers} & set(leaders) else []
 
     def in_sync(self, brokers: int, *topics: str, within: float = 40) -> None:
         """Wait until each partition has that many replicas in sync. Raises TimedOut."""
@@ -355,11 +370,24 @@ class Topics:
         late = f"{', '.join(names)}: not {brokers} in sync"
         wait_until(that_many, within, late)
 
-    def _ask_anew(self) -> None:
-        """An admin that knows of all brokers, also of those that were down before."""
+    def _ask(self, question: Callable[[Any], list[Any]]) -> list[Any]:
+        """The answer of an admin that is kept, [] while no broker answers in time.
+
+        After an error another admin is made: one that knows of all brokers, also of
+        those that were down before.
+        """
+        try:
+            if self._admin is None:
+                self._admin = self.kafka.admin(**IMPATIENT)
+            return question(self._admin)
+        except KafkaError:
+            self._forget_admin()
+            return []
+
+    def _forget_admin(self) -> None:
         if self._admin is not None:
             self._admin.close()
-        self._admin = self.kafka.admin(request_timeout_ms=3000)
+        self._admin = None
 
 
 def take(consumer: Any, place: Any, end: int, within: float = 10) -> list[Any]:
