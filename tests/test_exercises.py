@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from labkit import Lab, checks, exercises, faults, show
+from labkit.answers.diagnoses import CASES
 from labkit.checks import Verdict
 from labkit.exercises import (
     agrees,
@@ -596,10 +597,46 @@ ANSWERS = sorted((Path(exercises.__file__).parents[1] / "answers").glob("[a-z]*.
 
 @pytest.mark.parametrize("path", ANSWERS, ids=lambda path: path.stem)
 def test_every_exercise_has_a_hint_for_whoever_is_stuck(path):
-    for name in import_module(f"labkit.answers.{path.stem}").EXERCISES:
+    module = import_module(f"labkit.answers.{path.stem}")
+    for name in vars(module).get("EXERCISES", ()):
         found = exercises.find(path.stem, name)
         assert found.hints, name
         assert all(hint and hint[-1] in ".?`)" for hint in found.hints), name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_report_is_diagnosed_and_gives_nothing_away(name):
+    case = CASES[name]
+    asked = exercises.find("any lab", name)
+    right = attempt(asked, case.right.upper(), {})
+    assert right.correct and case.why in right.text
+    assert 4 <= len(case.causes) <= 7
+    shown = str(exercises.report(name))
+    assert case.why not in shown
+    for wrong in {*case.causes} - {case.right}:
+        said = attempt(asked, wrong, {})
+        assert said.missed and not said.correct
+        assert len(said.text) > len(wrong) + 15, wrong
+        if case.right != "none of these":
+            assert case.right.lower() not in said.text.lower(), wrong
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_report_fits_a_page(name):
+    shown = str(exercises.report(name)).splitlines()
+    assert max(map(len, shown)) <= 110
+    assert len(shown) <= 40
+
+
+def test_a_report_says_the_same_in_html_and_text():
+    shown = exercises.report("carts at ten")
+    for line in CASES["carts at ten"].views["primary, INFO commandstats"].split():
+        assert line in shown.text and line in shown.html
+
+
+def test_an_unknown_report_names_those_there_are():
+    with pytest.raises(LookupError, match="no report is named 'x'; there are"):
+        exercises.report("x")
 
 
 def real_proof():

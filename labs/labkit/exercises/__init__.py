@@ -4,6 +4,7 @@ A notebook asks by name, `lab.exercise("hit ratio", answer)`. What is expected s
 labkit/answers/, a module a lab, together with the hints; so no answer is in sight.
 """
 
+from .diagnosis import diagnosis, report
 from .grade import (
     Exercise,
     Grade,
@@ -28,6 +29,7 @@ __all__ = [
     "attempt",
     "check",
     "choice",
+    "diagnosis",
     "exercise",
     "find",
     "function",
@@ -37,6 +39,7 @@ __all__ = [
     "keeps",
     "number",
     "parts",
+    "report",
     "score",
     "unfit",
 ]
