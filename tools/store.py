@@ -2,9 +2,9 @@
 
     python tools/store.py [lab ...]
 
-Two runs give the same bytes, but for the cells tagged `timing` and for timelines. What belongs to one
-run and not to the lesson (date, duration, versions, memory) goes to labs/runs.json. A
-notebook in which a cell fails is left as it was.
+Two runs give the same bytes, but for the cells tagged `timing` and for timelines. What
+belongs to one run and not to the lesson (date, duration, versions, memory) goes to
+labs/runs.json. A notebook in which a cell fails is left as it was.
 """
 
 from __future__ import annotations

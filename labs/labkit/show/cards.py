@@ -5,13 +5,15 @@ it. Nothing that changes from run to run (times, bytes, costs) is on a card, bec
 stored outputs are compared with those of the next run.
 """
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from ..checks import MOST_EXAMPLES
+from ..checks import MOST_EXAMPLES, counted
 from .shown import Shown, number, styled
 
 SYMBOLS = {"holds": "✓", "violated": "✗", "unknown": "?"}
+USEFUL = {"holds": "useful", "violated": "not useful", "unknown": "useful or not"}
 
 
 def verdict(verdict: Any) -> Shown:
@@ -20,20 +22,34 @@ def verdict(verdict: Any) -> Shown:
 
 
 def run(run: Any) -> Shown:
-    """A card of one of the four runs: which switches were on, and its verdict.
+    """A card of one run of a proof: which switches were on, its verdict, whether what
+    must still work did, and what a half measure shows.
 
     The fault's meter is told as seen or not seen: its number differs every time.
     """
-    body = _switches(run) + _verdict(run.verdict)
-    return _card(str(run), run.verdict.state, body)
+    answer = getattr(run, "answer", "")
+    body = _switches(run) + _verdict(run.verdict, answer)
+    useful = getattr(run, "useful", None)
+    if useful is not None:
+        body += _verdict(useful, answer, USEFUL)
+    if answer:
+        asked, mark, told = answer.partition("?")
+        body += f'<p class="lk-half"><b>{escape(asked + mark)}</b>{escape(told)}</p>'
+    return _card(str(run), _state(run.verdict, useful), body)
+
+
+def _state(verdict: Any, useful: Any) -> str:
+    """The worse of the two: what keeps the promise and is of no use is red, too."""
+    holds = verdict.state == "holds" and useful is not None
+    return useful.state if holds else verdict.state
 
 
 def grade(grade: Any) -> Shown:
     """A card of a graded answer: right or not yet, and why."""
     state = "holds" if grade.correct else "unknown"
     word = f"{'✓' if grade.correct else '→'} {grade.word}:"
-    text = "<br>".join(escape(line) for line in str(grade.text).splitlines())
-    body = f'<p><b class="lk-word">{word}</b>{text}</p>'
+    told = "<br>".join(escape(line) for line in str(grade.text).splitlines())
+    body = f'<p><b class="lk-word">{word}</b> {told}</p>'
     return _card(str(grade), state, body)
 
 
@@ -42,13 +58,18 @@ def _card(plain: str, state: str, body: str) -> Shown:
     return Shown(plain, html)
 
 
-def _verdict(verdict: Any) -> str:
-    word = f"{SYMBOLS[verdict.state]} {verdict.state}"
+def _verdict(
+    verdict: Any, told: str = "", words: Mapping[str, str] | None = None
+) -> str:
+    """The lines of one verdict, without the examples that the sentence `told` has."""
+    state = verdict.state
+    word = f"{SYMBOLS[state]} {(words or {}).get(state, state)}"
     head = (
-        f'<p><b class="lk-word">{word}</b><b>{escape(verdict.check)}</b>: '
-        f'<span class="lk-counts">{escape(_counts(verdict))}</span></p>'
+        f'<p class="lk-{escape(state)}"><b class="lk-word">{word}</b>: '
+        f"<b>{escape(verdict.check)}</b>, "
+        f'<span class="lk-counts">{escape(_counts(verdict))}</span></p>\n'
     )
-    examples = verdict.examples[:MOST_EXAMPLES]
+    examples = [e for e in verdict.examples[:MOST_EXAMPLES] if str(e) not in told]
     seen = "".join(f"<li>{escape(str(e))}</li>" for e in examples)
     listed = f'<ul class="lk-seen">{seen}</ul>' if seen else ""
     return head + listed + _small(verdict)
@@ -57,7 +78,8 @@ def _verdict(verdict: Any) -> str:
 def _counts(verdict: Any) -> str:
     if verdict.unknown:
         return verdict.reason or "nothing was checked"
-    checked = f"{number(verdict.checked)} {verdict.unit}"
+    _, _, unit = counted(verdict.checked, verdict.unit).partition(" ")
+    checked = f"{number(verdict.checked)} {unit}"
     if verdict.violated:
         return f"{number(verdict.violations)} of {checked}"
     return f"{checked} checked"
@@ -70,13 +92,18 @@ def _small(verdict: Any) -> str:
 
 
 def _switches(run: Any) -> str:
+    """The name of a run, "fault on, seen by its meter; guardrail off."."""
+    title = getattr(run, "title", "") or run.name
+    fault, _, guardrail = run.switches.partition(", ")
     seen = ", seen by its meter" if run.fault_on and run.meter else ""
     return (
-        f'<p class="lk-run"><b>{escape(run.name)}</b>'
-        f'<span class="lk-switch">fault <b>{_on(run.fault_on)}</b>{seen}</span>'
-        f'<span class="lk-switch">guardrail <b>{_on(run.guardrail_on)}</b></span></p>'
+        f'<p class="lk-run"><b>{escape(title)}:</b> '
+        f'<span class="lk-switch">{_switch(fault)}{seen};</span> '
+        f'<span class="lk-switch">{_switch(guardrail)}.</span></p>\n'
     )
 
 
-def _on(switch: bool) -> str:
-    return "on" if switch else "off"
+def _switch(words: str) -> str:
+    """ "fault on", its setting made bold."""
+    what, _, setting = words.partition(" ")
+    return f"{escape(what)} <b>{escape(setting)}</b>"

@@ -16,6 +16,8 @@ NOTE = (
     "yourself."
 )
 
+FEW = 6  # choices that stand side by side
+
 
 @functools.cache
 def panel() -> Any:
@@ -41,7 +43,7 @@ def live(fn: Callable[..., Any], **controls: Any) -> Any:
     fn        called with one keyword a control; what it returns is shown: an object
               with an HTML form as HTML, anything else as text. An error is shown.
     controls  (low, high, start) whole or real numbers give a slider, a bool a check
-              box, a list or dict of choices a menu.
+              box, a list or dict of choices buttons, or a menu where they are many.
     """
     import ipywidgets as widgets
 
@@ -78,7 +80,8 @@ def _control(name: str, spec: Any) -> Any:
         whole = all(isinstance(part, int) for part in spec)
         slider = widgets.IntSlider if whole else widgets.FloatSlider
         return slider(min=low, max=high, value=start, continuous_update=False, **label)
-    return widgets.Dropdown(options=spec, **label)
+    few = len(spec) <= FEW
+    return (widgets.ToggleButtons if few else widgets.Dropdown)(options=spec, **label)
 
 
 def _as_html(shown: Any) -> str:

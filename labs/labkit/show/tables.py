@@ -27,7 +27,8 @@ def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Shown:
 def grid(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     """The bare HTML table of `rows`, without a style sheet.
 
-    The region takes the keyboard's focus, so that it can be scrolled without a mouse.
+    It takes the keyboard's focus, so that it can be scrolled without a mouse. An empty
+    cell is no head of anything.
     """
     columns = list(rows[0])
     numeric = {c for c in columns if all(_countable(row.get(c)) for row in rows)}
@@ -36,7 +37,7 @@ def grid(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     label = escape(caption or "table of " + ", ".join(columns), quote=True)
     return (
-        f'<div class="lk-scroll" tabindex="0" role="region" aria-label="{label}">'
+        f'<div class="lk-scroll" tabindex="0" role="group" aria-label="{label}">'
         f'<table class="lk-table">{title}<thead><tr>{head}</tr></thead>'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
@@ -54,6 +55,8 @@ def _row(row: Mapping[str, Any], columns: list[str], numeric: set[str]) -> str:
 
 
 def _cell(tag: str, value: Any, right: bool, more: str = "") -> str:
+    if value == "":
+        tag, more = "td", ""
     align = ' class="lk-n"' if right else ""
     return f"<{tag}{more}{align}>{text(value)}</{tag}>"
 

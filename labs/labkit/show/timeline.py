@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from math import inf
 from typing import Any
 
+from ..checks import counted
 from ..history import READS, Op
 from .shown import Shown, asset, number, styled
 
@@ -24,9 +24,9 @@ LANE = 46  # units, and pixels, from one lane to the next
 TOP, BASE = 24, 42  # of the bars of a lane; the wedges stand above, names above those
 STATES = {  # by class: how the legend calls it
     "ok": "done",
-    "old": "done, with a version older than one that had been saved",
+    "old": "done, but with a version older than one already saved",
     "fail": "failed",
-    "open": "in doubt: no answer that settles it",
+    "open": "in doubt",
     "bad": "broke the promise",
 }
 
@@ -63,7 +63,7 @@ def timeline(
         f"<figcaption>{escape(title)}</figcaption>\n"
         f"<p>{escape(scene.spoken)}</p>\n"
         f'<div class="lk-lanes">{_drawing(scene, most, title)}{_names(scene)}</div>\n'
-        f"{_axis(scene)}\n{_legend(scene)}"
+        f"{_axis(scene)}\n{_legend(scene, most)}"
         f"<script>{asset('timeline.js')}</script></figure>"
     )
     return Shown(told, html)
@@ -99,18 +99,23 @@ class _Scene:
         """In words, without what differs from run to run."""
         clients = len({op.client for ops in self.lanes.values() for op in ops})
         marked = f", {number(self.marked)} marked" if self.broken else ""
-        return f"{_counted(clients, 'client')}{marked}"
+        return f"{counted(clients, 'clients')}{marked}"
 
     @property
     def spoken(self) -> str:
         """In words, for those who see no drawing."""
         count = sum(map(len, self.lanes.values()))
-        told = f"{_counted(count, 'operation')} in {self.at(WIDE)}"
+        told = f"{counted(count, 'operations')} in {self.at(WIDE)}"
         if self.fault:
             since, until = (self.at(self.x(t)) for t in self.fault)
             told += f"; the fault was there from {since} to {until}"
         marked = number(self.marked)
         return told + (f"; {marked} broke the promise." if self.broken else ".")
+
+    def bundles(self, ops: list[Op], most: int) -> bool:
+        """Whether this lane is too busy to draw each of its operations."""
+        every = sum(map(len, self.lanes.values()))
+        return every > most and len(ops) > most / len(self.lanes)
 
     def x(self, t: float) -> float:
         return WIDE * (t - self.began) / (self.ended - self.began)
@@ -120,7 +125,7 @@ class _Scene:
         took = self.ended - self.began
         if took < 2:
             return f"{round(1000 * took * x / WIDE)} ms"
-        return f"{took * x / WIDE:.3g} s"
+        return f"{number(round(took * x / WIDE, 2))} s"
 
     def state(self, op: Op) -> str:
         if op.outcome != "ok":
@@ -142,7 +147,7 @@ def _saved(ops: list[Op]) -> dict[int, int]:
     writes = [
         o
         for o in ops
-        if o.op not in READS and o.outcome == "ok" and o.version is not None
+        if o.op == "write" and o.outcome == "ok" and o.version is not None
     ]
     writes.sort(key=lambda o: o.t_ret or 0.0)
     reads = [o for o in ops if o.op in READS]  # in order of call
@@ -194,7 +199,7 @@ def _lane_names(clients: list[str], lanes: Sequence[str] | None) -> dict[str, st
         rest = [name for group in kept[LANES - 1 :] for name in groups.pop(group)]
         groups["other client"] = rest
     return {
-        name: names[0] if len(names) == 1 else _counted(len(names), group)
+        name: names[0] if len(names) == 1 else counted(len(names), f"{group}s")
         for group, names in groups.items()
         for name in names
     }
@@ -203,10 +208,6 @@ def _lane_names(clients: list[str], lanes: Sequence[str] | None) -> dict[str, st
 def _natural(name: str) -> list[Any]:
     """ "client 10" after "client 9"; words before numbers never meet."""
     return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", name)]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'' if count == 1 or noun.endswith('s') else 's'}"
 
 
 # --- the drawing ---
@@ -229,6 +230,7 @@ def _drawing(scene: _Scene, most: int, title: str) -> str:
 def _band(scene: _Scene, height: int) -> str:
     lanes = range(0, height, LANE)
     lines = "".join(f"M0 {top + LANE - 2}h{WIDE}" for top in lanes)
+    lines += "".join(f"M{WIDE * n // 4} 0V{height}" for n in (1, 2, 3))
     base = f'<path class="lk-base" d="{lines}"/>'
     if not scene.fault:
         return base
@@ -244,11 +246,9 @@ def _band(scene: _Scene, height: int) -> str:
 
 def _lanes(scene: _Scene, most: int) -> Iterator[str]:
     """The marks of each lane; where all are too many, those of busy lanes as counts."""
-    count = sum(map(len, scene.lanes.values()))
-    share = inf if count <= most else most / len(scene.lanes)
     for ops in scene.lanes.values():
-        marks = _bars(scene, ops) if len(ops) <= share else _cells(scene, ops)
-        yield "".join(marks)
+        marks = _cells if scene.bundles(ops, most) else _bars
+        yield "".join(marks(scene, ops))
 
 
 def _bars(scene: _Scene, ops: list[Op]) -> Iterator[str]:
@@ -292,7 +292,7 @@ def _cells(scene: _Scene, ops: list[Op]) -> Iterator[str]:
         for state in (s for s in STATES if s in states):
             height = (BASE - TOP) * states.count(state) / tallest
             bottom -= height
-            drawn.append(_mark(state, n * width + 1, width - 3, bottom, height))
+            drawn.append(_block(state, n * width + 1, width - 3, bottom, height))
         if broke := sum(op.op_id in scene.broken for op in cell):
             wedges.append((n + 0.5) * width)
         if drawn:
@@ -315,7 +315,7 @@ def _pointed_at(marks: list[str], told: str) -> str:
 
 
 def _mark(state: str, x: float, width: float, y: float, height: float) -> str:
-    """One operation, or one part of a column, in the shape of its state."""
+    """One operation, in the shape of its state."""
     x0, y0, w, h = _r(x), _r(y), _r(width), _r(height)
     if state == "old":  # two stripes
         third = _r(height / 3)
@@ -327,6 +327,21 @@ def _mark(state: str, x: float, width: float, y: float, height: float) -> str:
         path = f"M{x0} {_r(y + height / 2)}h{w}M{end} {y0}l8 {h}m0-{h}l-8 {h}"
     else:
         path = f"M{x0} {y0}h{w}v{h}h-{w}z"
+    return f'<path class="lk-{state}" d="{path}"/>'
+
+
+def _block(state: str, x: float, width: float, y: float, height: float) -> str:
+    """One part of a column: as `_mark`, but stripes stand and the cross is boxed."""
+    x0, y0, w, h = _r(x), _r(y), _r(width), _r(height)
+    if state == "old":
+        third = _r(width / 3)
+        path = "".join(
+            f"M{_r(left)} {y0}v{h}h{third}v-{h}z" for left in (x, x + 2 * width / 3)
+        )
+    elif state == "fail":
+        path = f"M{x0} {y0}h{w}v{h}h-{w}zl{w} {h}m0-{h}l-{w} {h}"
+    else:
+        return _mark(state, x, width, y, height)
     return f'<path class="lk-{state}" d="{path}"/>'
 
 
@@ -346,25 +361,28 @@ def _names(scene: _Scene) -> str:
     rows = []
     for name, ops in scene.lanes.items():
         marked = sum(op.op_id in scene.broken for op in ops)
-        told = _counted(len(ops), "operation")
+        told = counted(len(ops), "operations")
         told += f", {number(marked)} broke the promise" if marked else ""
         rows.append(f"<li><b>{escape(name)}</b>: {told}</li>")
     return f'<ul class="lk-names">{"".join(rows)}</ul>'
 
 
 def _axis(scene: _Scene) -> str:
-    ticks = (scene.at(n * WIDE / 4) for n in range(5))
+    ticks = [scene.at(n * WIDE / 4) for n in range(5)]
     spans = " ".join(f"<span>{tick}</span>" for tick in ticks)
     return f'<p class="lk-axis" aria-hidden="true">{spans}</p>'
 
 
-def _legend(scene: _Scene) -> str:
+def _legend(scene: _Scene, most: int) -> str:
     every = [op for ops in scene.lanes.values() for op in ops]
     seen = {scene.state(op) for op in every} | ({"bad"} if scene.marked else set())
     parts = [_key(state, words) for state, words in STATES.items() if state in seen]
-    kinds = {op.op in READS for op in every}
     parts += [_key("band", "the fault")] * bool(scene.fault)
-    parts += ["low bars read, tall bars change something"] * (len(kinds) > 1)
+    bundled = [scene.bundles(ops, most) for ops in scene.lanes.values()]
+    if any(bundled):
+        parts.append("columns of equal width count operations")
+    if not all(bundled) and len({op.op in READS for op in every}) > 1:
+        parts.append("low bars read, tall bars change something")
     return f'<p class="lk-key">{"; ".join(parts)}.</p>'
 
 
@@ -375,6 +393,8 @@ def _key(state: str, words: str) -> str:
     elif state == "bad":
         mark = '<path class="lk-bad" d="M4 5h10l-5 8z"/>'
     else:
-        mark = _mark(state, 2, 13, 4, 11)
+        mark = _mark(state, 2, 11 if state == "fail" else 13, 4, 11)
     size = 'viewBox="0 0 18 18" width="18" height="18"'
-    return f'<span><svg {size} aria-hidden="true">{mark}</svg> {words}</span>'
+    first, _, rest = words.partition(" ")
+    picture = f'<svg {size} aria-hidden="true">{mark}</svg>'
+    return f"<span>{picture} {first}</span> {rest}".rstrip()
