@@ -1,95 +1,31 @@
 """What readers see: the same bytes every time, safe, self-contained, for everybody."""
 
 import io
-import json
 import re
-from dataclasses import replace
-from html.parser import HTMLParser
-from random import Random
 from types import SimpleNamespace
 
 import ipywidgets
 import pytest
+from forms import (
+    BRANCHES,
+    DARK_PAGES,
+    NASTY,
+    ROWS,
+    Elements,
+    Nasty,
+    an_incident,
+    contrast,
+    guess_box,
+    nasty_run,
+    panel,
+    run,
+    verdict,
+)
 from IPython.core.formatters import DisplayFormatter
 
 from labkit import show
-from labkit.checks import Verdict
 from labkit.exercises import Grade, attempt, exercise, number
-from labkit.history import History, Op
-from labkit.proof import Run
 from labkit.show import figures, shown
-
-NASTY = "<script>alert(\"x\")</script> & 'quotes'"
-ROWS = [
-    {"bound": bound, "stale": 100 - bound, "p99": bound / 7, "note": "n"}
-    for bound in (0, 10, 40, 100)
-]
-BRANCHES = [
-    show.Branch(0, "customer read page:1", "ok", began=0, took=40),
-    show.Branch(1, "customer look page:1", "ok", began=1, took=2),
-    show.Branch(1, "customer rebuild page:1", "TimeoutError", began=4, took=None),
-]
-DARK_PAGES = ("#121212", "#111111")  # the book's, JupyterLab's
-
-
-def verdict(state="violated", **changes):
-    given = Verdict(
-        check="read your writes",
-        state=state,
-        checked=100,
-        violations=100 if state == "violated" else 0,
-        examples=tuple(f"read number {n} was old" for n in range(1, 4)),
-        definition="Clients read what they wrote.",
-        counts={"acknowledged": 100},
-        reason="nothing to check" if state == "unknown" else "",
-        unit="reads",
-    )
-    return replace(given, **changes)
-
-
-def a_run():
-    """A run as a proof makes it, where `run` is one with all that a card shows."""
-    return Run("attempt", True, False, "", History(), Random(7), verdict())
-
-
-def run(**changes):
-    given = {
-        "name": "incident",
-        "fault_on": True,
-        "guardrail_on": False,
-        "expected": "violated",
-        "verdict": verdict(),
-        "meter": 4096,
-        "cost": {"ms": 1.0},
-    }
-    return SimpleNamespace(**{**given, **changes})
-
-
-def panel(rows=ROWS, **changes):
-    given = {"knob": "bound", "measures": ["stale", "p99"], "units": {"p99": "ms"}}
-    return show.explore(rows, **{**given, **changes})
-
-
-def guess_box(question="How many reads are old?", *answer, **changes):
-    return show.guess(question, *(answer or (verdict(), "A sentence.")), **changes)
-
-
-def an_incident(clients=3, operations=30, **changes):
-    """A run in which every client writes and reads; while the fault is there, every
-    read of the first client is old, breaks the promise and is marked."""
-    history, where = History(), []
-    for n in range(operations):
-        client, read = f"client {n % clients}", n // clients % 2
-        op = Op(0, client, "read" if read else "write", "k", t_call=n, t_ret=n + 0.5)
-        op.version, op.outcome = n // clients // 2, "ok"
-        if read and client == "client 0" and n > operations // 2:
-            op.version = 0
-            where.append(n + 1)
-        history.add(op)
-    given = {"history": history, "fault_at": (operations / 2, operations - 1.0)}
-    seen = SimpleNamespace(**{**vars(verdict()), "where": tuple(where)})
-    return run(**{**given, "verdict": seen, **changes})
-
 
 FORMS = {
     "table": lambda: show.table(ROWS, "recorded"),
@@ -104,56 +40,6 @@ FORMS = {
     "tree": lambda: show.tree(BRANCHES, "a trace"),
 }
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-
-
-class Nasty:
-    __str__ = __repr__ = lambda self: NASTY
-
-
-def nasty_run():
-    history = History()
-    history.add(Op(0, NASTY, NASTY, NASTY, node=NASTY, error=NASTY))
-    return run(history=history, name=NASTY)
-
-
-class Elements(HTMLParser):
-    """The elements of some HTML, each as its tag, attributes and text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.found, self.open = [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        element = SimpleNamespace(tag=tag, text="", **{"attrs": dict(attrs)})
-        self.found.append(element)
-        if tag not in ("input", "br", "img"):
-            self.open.append(element)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop().tag == tag, f"</{tag}> closes another element"
-
-    def handle_data(self, data):
-        for element in self.open:
-            element.text += data
-
-    def named(self, tag):
-        return [element for element in self.found if element.tag == tag]
-
-
-def contrast(one, other):
-    """The contrast of two colours as WCAG 2 defines it, from 1 to 21."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour):
-    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 @every_form
@@ -244,6 +130,11 @@ def test_rows_too_wide_for_a_terminal_are_read_as_records():
     assert max(map(len, text.splitlines())) < 90
 
 
+def test_an_empty_cell_is_no_head():
+    cells = Elements(show.table([{"": "", "a": 1}]).html).named("th")
+    assert [cell.text for cell in cells] == ["a"]
+
+
 def test_a_key_that_a_later_row_lacks_is_a_dash():
     assert show.table([{"a": 1, "b": 2}, {"a": 3}]).text.endswith("3  –")
 
@@ -285,11 +176,41 @@ def test_an_unknown_verdict_gives_its_reason_instead_of_a_count():
     assert "100 reads" not in text
 
 
+def test_a_run_tells_what_must_still_work():
+    works = verdict("holds", check="reads spared")
+    text = Elements(show.run(run(verdict=works, useful=works)).html).found[0].text
+    assert "✓ holds: reads spared, 100 reads checked" in text
+    assert "✓ useful: reads spared, 100 reads checked" in text
+
+
+def test_what_keeps_the_promise_and_is_of_no_use_is_red():
+    of_no_use = run(verdict=verdict("holds"), useful=verdict(), half="ask the primary")
+    card = Elements(show.run(of_no_use).html).found[0]
+    assert "lk-violated" in card.attrs["class"]
+    assert "✗ not useful: read your writes, 100 of 100 reads" in card.text
+
+
+def test_a_half_measure_says_by_what_it_fails_and_says_it_once():
+    text = Elements(show.run(run(half="token too early")).html).found[0].text
+    assert "half measure, token too early: " in text
+    assert "guardrail in part." in text
+    assert "Holds without it? No, violated: read number 1 was old" in text
+    assert text.count("read number 1 was old") == 1
+
+
+@every_form
+def test_words_do_not_run_together_where_there_is_no_style(form):
+    bare = re.sub(r"<(style|script).*?</\1>", "", form().html, flags=re.DOTALL)
+    inline = r"</(b|span|i)>"
+    assert not re.search(rf"\w(?:{inline})+(?:<(b|span|i)\b[^>]*>)+\w", bare)
+
+
 def test_a_run_tells_which_switches_were_on():
-    text = Elements(show.run(run()).html).found[0].text
+    text = Elements(show.run(run()).html).found[0].text.rpartition("}")[2]
     assert "incident" in text
     assert "fault on, seen by its meter" in text
     assert "guardrail off" in text
+    assert text.index("incident") < text.index("violated") < text.index("100 of 100")
 
 
 def test_a_fault_that_its_meter_did_not_see_is_not_called_seen():
@@ -318,175 +239,6 @@ def test_a_grade_says_it_once():
         Elements(show.grade(attempt(exercise(number(3)), None, {})).html).found[0].text
     )
     assert text.lower().count("no answer yet") == 1
-
-
-def test_every_input_of_a_panel_has_a_name_and_a_value_in_words():
-    inputs = Elements(panel().html).named("input")
-    assert len(inputs) == 1
-    assert inputs[0].attrs["aria-label"] == "bound"
-    assert inputs[0].attrs["aria-valuetext"] == "0"
-
-
-def test_a_panel_without_its_script_does_not_pretend_to_work():
-    assert "disabled" in Elements(panel().html).named("input")[0].attrs
-
-
-def test_a_panel_starts_at_the_first_row_and_keeps_all_of_them():
-    elements = Elements(panel().html)
-    outputs = [e.text for e in elements.named("output")]
-    data = json.loads(elements.named("script")[0].text)
-    assert outputs == data[0] == ["0", "100", "0 ms"]
-    assert data[-1] == ["100", "0", "14.3 ms"]
-    cells = [e.text for e in elements.named("details")[0:1]]
-    assert all(row[1] in cells[0] for row in data)
-
-
-def test_measures_of_one_unit_share_a_scale_and_others_have_their_own():
-    rows = [{"k": 1, "a": 50, "b": 100, "c": 3}]
-    html = panel(rows, knob="k", measures=["a", "b", "c"], units={"c": "s"}).html
-    assert re.findall(r"height:([\d.]+)%", html) == ["50.0", "100.0", "100.0"]
-
-
-def test_a_panel_of_zeros_is_drawn():
-    html = panel([{"k": 1, "a": 0}], knob="k", measures=["a"]).html
-    assert re.findall(r"height:([\d.]+)%", html) == ["0.0"]
-
-
-def test_the_script_of_a_panel_is_small():
-    script = Elements(panel().html).named("script")[1].text
-    assert len(script.encode()) < 2048
-
-
-@pytest.mark.parametrize(
-    ("rows", "changes"),
-    [
-        ([], {}),
-        (ROWS, {"measures": []}),
-        (ROWS, {"measures": ["note"]}),
-        ([{"bound": 1, "stale": None, "p99": 2}], {}),
-    ],
-)
-def test_a_panel_refuses_what_it_cannot_draw(rows, changes):
-    with pytest.raises(ValueError, match=r"at least one row|is not a number"):
-        panel(rows, **changes)
-
-
-def test_a_guess_box_without_its_script_is_a_question_and_a_folded_answer():
-    box = Elements(guess_box().html)
-    assert not box.named("form") + box.named("input") + box.named("button")
-    (fold,) = box.named("details")
-    assert "open" not in fold.attrs
-    assert "100 of 100 reads" in fold.text
-    assert "How many reads are old?" in box.found[0].text.replace(fold.text, "")
-
-
-def test_a_guess_box_tells_its_question_before_its_answer():
-    lines = guess_box().text.splitlines()
-    assert lines[0] == "How many reads are old?"
-    assert lines[1:-1] == str(verdict()).splitlines()
-    assert lines[-1] == "A sentence."
-
-
-def test_a_guess_box_can_be_asked_elsewhere():
-    box = guess_box("Why?", 1, 2)
-    assert (box.question, box.answer) == ("Why?", (1, 2))
-
-
-def test_a_guess_needs_an_answer():
-    with pytest.raises(ValueError, match="needs an answer"):
-        show.guess("How many?")
-
-
-def test_a_style_sheet_stands_once_in_a_guess_box():
-    box = guess_box("?", *[verdict()] * 3).html
-    assert box.count(shown.asset("card.css")) == 1
-
-
-def test_a_timeline_has_a_lane_for_every_client_and_marks_what_broke_the_promise():
-    shown = show.timeline(an_incident())
-    lanes = [e.text for e in Elements(shown.html).named("li")]
-    assert lanes[0].startswith("client 0: 10 operations, ")
-    assert lanes[0].endswith(" broke the promise")
-    assert lanes[1:] == ["client 1: 10 operations", "client 2: 10 operations"]
-    assert shown.html.count('class="lk-old"') > 1
-
-
-def test_the_text_of_a_timeline_tells_nothing_that_differs_from_run_to_run():
-    one, other = an_incident(), an_incident()
-    for op in other.history:
-        op.t_call, op.t_ret = op.t_call * 1.7, op.t_ret * 1.9
-    other.fault_at = None
-    assert show.timeline(one).text == show.timeline(other).text
-    assert "3 clients, " in show.timeline(one).text
-
-
-def test_the_order_in_which_clients_came_does_not_move_their_lanes():
-    history = History()
-    for n, client in enumerate(("client 10", "auditor", "client 9")):
-        history.add(Op(0, client, "read", t_call=n, t_ret=n, outcome="ok"))
-    lanes = Elements(show.timeline(run(history=history)).html).named("li")
-    assert [e.text.split(":")[0] for e in lanes] == ["auditor", "client 9", "client 10"]
-
-
-def test_the_lanes_of_a_timeline_can_be_chosen():
-    def names(lanes):
-        shown = show.timeline(an_incident(), lanes=lanes)
-        return [e.text.split(":")[0] for e in Elements(shown.html).named("li")]
-
-    assert names(["client 2", "client 0"]) == ["client 2", "client 0"]
-    assert names(lambda op: op.op) == ["read", "write"]
-    with pytest.raises(ValueError, match="no operation of nobody"):
-        names(["nobody"])
-
-
-def test_a_crowd_is_drawn_as_groups():
-    history = History()
-    for n in range(34):
-        history.add(Op(0, f"customer-{n}", "read", t_call=n, t_ret=n, outcome="ok"))
-    history.add(Op(0, "auditor", "read", t_call=40, t_ret=41, outcome="ok"))
-    lanes = Elements(show.timeline(run(history=history)).html).named("li")
-    assert [e.text for e in lanes] == [
-        "34 customers: 34 operations",
-        "auditor: 1 operation",
-    ]
-
-
-def test_every_outcome_has_a_shape_of_its_own():
-    def shape(outcome, t_ret=1.0):
-        history = History()
-        history.add(Op(0, "c", "write", t_call=0.0, t_ret=t_ret, outcome=outcome))
-        history.add(Op(0, "c", "write", t_call=2.0, t_ret=3.0, outcome="ok"))
-        drawn = Elements(show.timeline(run(history=history)).html).named("path")[1]
-        return drawn.attrs["class"], re.sub(r"[\d.]+", "", drawn.attrs["d"])
-
-    assert shape("ok")[0] == "lk-ok"
-    assert shape("fail") != shape("ok")
-    assert shape("unknown")[0] == shape("unknown", None)[0] == "lk-open"
-
-
-@pytest.mark.parametrize(
-    ("clients", "operations"), [(1, 1), (1, 120), (6, 600), (12, 5000), (40, 5000)]
-)
-def test_a_timeline_is_small_however_much_happened(clients, operations):
-    html = show.timeline(an_incident(clients, operations)).html
-    drawing = html[html.index("<svg") : html.index("</svg>")]
-    assert len(drawing.encode()) <= 25_000
-    assert not Elements(html).open
-
-
-def test_a_timeline_draws_the_fault_where_it_is_known():
-    assert 'class="lk-band"' in show.timeline(an_incident()).html
-    assert 'class="lk-band"' not in show.timeline(an_incident(fault_at=None)).html
-
-
-def test_a_verdict_that_marks_no_operation_is_drawn_without_marks():
-    shown = show.timeline(an_incident(verdict=verdict()))
-    assert "marked" not in shown.text
-    assert 'class="lk-bad"' not in shown.html
-
-
-def test_a_run_in_which_nothing_happened_says_so():
-    assert show.timeline(run(history=History())).text.endswith("nothing happened")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -560,7 +312,7 @@ def test_live_controls_show_tables_and_failures():
     assert live.result.value == "<pre>ZeroDivisionError: division by zero</pre>"
 
 
-@pytest.mark.parametrize("thing", [a_run(), verdict(), Grade(True, "yes")])
+@pytest.mark.parametrize("thing", [run(), verdict(), Grade(True, "yes")])
 def test_live_controls_show_a_card_where_a_cell_would(thing):
     live = show.live(lambda n: thing, n=(1, 5, 2))
     live.press()

@@ -44,7 +44,7 @@ document.querySelectorAll(".lk-guess:not([data-ready])").forEach(function (box) 
   });
   fold.addEventListener("toggle", function () { if (fold.open) lift(); });
   function reach() {
-    var there = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    var there = document.getElementById(location.hash.slice(1));
     if (!there || !("veil" in box.dataset) || there.getClientRects().length) return;
     if (!(box.compareDocumentPosition(there) & 4)) return;
     delete box.dataset.veil;
