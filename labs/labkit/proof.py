@@ -81,13 +81,13 @@ class Run:
     expected: str
     history: History
     rng: random.Random
-    half: str = ""
     verdict: Verdict | None = None
     useful: Verdict | None = None
     meter: float | None = None
     fault_at: tuple[float, float] | None = None
     cost: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    half: str = ""
 
     def call(self, *args: Any, **kwargs: Any) -> AbstractContextManager[Op]:
         """Record one operation of a client: see History.call."""
@@ -126,8 +126,9 @@ class Run:
         lines = [f"{self.title}: {self.switches}", str(self.verdict)]
         if self.useful:
             word = {"holds": "USEFUL", "violated": "NOT USEFUL"}
-            told = str(self.useful)[8:].strip()
-            lines.append(f"{word.get(self.useful.state, 'USEFUL?'):<10}{told}")
+            head = word.get(self.useful.state, "USEFUL?")
+            told = self.useful.examples[:1] or (str(self.useful)[8:].strip(),)
+            lines.append(f"{head:<8}  {told[0]}")
         return "\n".join(lines + [self.answer] * bool(self.answer))
 
     __repr__ = __str__
@@ -232,9 +233,16 @@ class Proof:
         self._same_schedule(run)
         return run
 
-    def attempt(self, way: Any, fault_on: bool = True) -> Run:
-        """Run the schedule in any way; the verdict is not asserted."""
-        return self._run("attempt", fault_on, way is not self.without, way, HOLDS)
+    def attempt(
+        self,
+        way: Any,
+        fault_on: bool = True,
+        fault: Callable[[], Fault] | None = None,
+    ) -> Run:
+        """Run the schedule in any way, under the proof's fault or another one; the
+        verdict is not asserted."""
+        guarded = way is not self.without
+        return self._run("attempt", fault_on, guarded, way, HOLDS, fault=fault)
 
     def _must(self, name: str) -> Run:
         fault_on, guardrail_on, expected = RUNS[name]
@@ -271,7 +279,7 @@ class Proof:
             self.reset()
         history = History(lab=self.lab, run=half or name)
         rng = random.Random(self.seed)
-        run = Run(name, fault_on, guardrail_on, expected, history, rng, half)
+        run = Run(name, fault_on, guardrail_on, expected, history, rng, half=half)
         late = self._play(run, way, fault or self.fault)
         run.verdict = self._verdict(run, late)
         if self.useful and guardrail_on and not (fault_on and self.useful_in == "idle"):
