@@ -12,7 +12,9 @@ from __future__ import annotations
 import itertools
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import book_model
 import nbformat
@@ -33,11 +35,11 @@ SECTIONS = (
     "Break it",
     "Read the evidence",
     "The guardrail",
+    "Prove it",
     "What it costs",
     "Turn the knob",
     "Accepted for now",
     "Exercises",
-    "Stop",
 )
 
 Rule = Callable[[NotebookNode], Iterator[str]]
@@ -48,21 +50,44 @@ STEPS = {
     "start the servers": r"\blab\.start\(",
     "healthy": r"\.control\(\)",
     "break it": r"\.incident\(\)",
+    "ask before it tells": r"\bshow\.guess\(",
+    "name the half measures": r"\.guard\(",
     "guard it": r"\.guarded\(\)",
+    "try half of it": r"\.half\(",
+    "let it idle": r"\.idle\(\)",
     "take the guardrail away": r"\.unguarded\(\)",
     "turn the knob": r"\bexplore\(",
     "the ledger line": r"\blab\.ledger\(",
     "exercises": r"\blab\.exercise\(",
-    "stop the servers": r"\blab\.close\(\)",
 }
-RUNS = re.compile(r"\.(control|incident|guarded|unguarded)\(\)")
+# Labs that are still to be given half measures; see tests/lessons.toml.
+LESSONS = Path(__file__).resolve().parent.parent / "tests" / "lessons.toml"
+BEFORE = set(tomllib.loads(LESSONS.read_text())["before"])
+NEW_SECTIONS, NEW_STEPS = (
+    {"Prove it"},
+    {
+        "ask before it tells",
+        "name the half measures",
+        "try half of it",
+        "let it idle",
+    },
+)
+RUNS = re.compile(r"\.(control|incident|guarded|idle|unguarded)\(\)")
 WANTED = {
     "control": "holds",
     "incident": "violated",
     "guarded": "holds",
+    "idle": "holds",
     "unguarded": "violated",
 }
 PICTURES = {"image/svg+xml", "image/png", "image/jpeg"}
+
+
+def is_old(notebook: NotebookNode) -> bool:
+    """Whether the lab is one of `BEFORE`, which need not have what is new."""
+    source = "\n".join(cell.source for cell in code(notebook))
+    name = re.search(r"\bLab\(\s*[\"'](\w+)[\"']", source)
+    return bool(name and name[1] in BEFORE)
 
 
 def prose(notebook: NotebookNode) -> str:
@@ -122,6 +147,8 @@ def steps_come_in_order(notebook: NotebookNode) -> Iterator[str]:
     source = "\n".join(cell.source for cell in code(notebook))
     places = {}
     for step, call in STEPS.items():
+        if step in NEW_STEPS and is_old(notebook):
+            continue
         if found := re.search(call, source):
             places[step] = found.start()
         else:
@@ -139,11 +166,12 @@ def sections_guide_the_reader(notebook: NotebookNode) -> Iterator[str]:
     ):
         yield "the notebook does not begin with its one title"
     found = [line[3:].split(":")[0].strip() for line in lines if line.startswith("## ")]
-    for section in SECTIONS:
+    wanted = [s for s in SECTIONS if not (is_old(notebook) and s in NEW_SECTIONS)]
+    for section in wanted:
         if section not in found:
             yield f"the section '{section}' is missing"
-    first = list(dict.fromkeys(heading for heading in found if heading in SECTIONS))
-    if len(first) == len(SECTIONS) and first != list(SECTIONS):
+    first = list(dict.fromkeys(heading for heading in found if heading in wanted))
+    if len(first) == len(wanted) and first != wanted:
         yield f"the sections are not in the template's order: {', '.join(first)}"
 
 

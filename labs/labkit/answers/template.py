@@ -1,6 +1,6 @@
 """Answers to tools/template.ipynb: copy this file beside a copy of that lab."""
 
-from ..exercises import exercise, guardrail, number
+from ..exercises import check, exercise, number
 
 EXERCISES = {
     "count": exercise(
@@ -8,9 +8,9 @@ EXERCISES = {
         "Two servers take turns. What has each of them seen?",
         "Every second load is answered by the replica.",
     ),
-    "another way": exercise(
-        guardrail(),
-        "Which server is never behind?",
-        "Read from the primary alone.",
+    "the check": exercise(
+        check(),
+        "Which two versions have to be compared?",
+        "Those of each read and of the one before it, of the same client.",
     ),
 }
