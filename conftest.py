@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "labs"))
 
+SERVERS = Path(__file__).resolve().parent / "tests" / "servers"
 A_LAB = 1.0e9  # bytes that one worker's servers may need
 LESSONS = "test_lessons.py"  # each of its tests is a whole lab
 LONGEST_FIRST = ("test_site.py", LESSONS, ".ipynb")
@@ -39,6 +40,12 @@ class ByFile(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByFile:
     return ByFile(config, log)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What starts servers says so: `-m servers` selects it."""
+    if item.path.suffix == ".ipynb" or SERVERS in item.path.parents:
+        item.add_marker(pytest.mark.servers)
 
 
 def pytest_collection_modifyitems(

@@ -38,11 +38,10 @@ from labkit.runtimes import Runtime, Session
 from labkit.runtimes.containers import ContainerRuntime, engine_problem
 from labkit.runtimes.ports import Port
 from labkit.runtimes.processes import ProcessRuntime
-from labkit.runtimes.processes import kafka as kafka_process
-from labkit.runtimes.processes import postgres as postgres_process
-from labkit.runtimes.processes import redis as redis_process
-from labkit.runtimes.processes.users import ordinary_user
 from labkit.servers.base import Server
+from labkit.servers.kafka import process as kafka_process
+from labkit.servers.postgres import process as postgres_process
+from labkit.servers.redis import process as redis_process
 from labkit.wait import wait_until
 
 ROUNDS = 5  # of the servers; of the labs, unless told otherwise
@@ -112,16 +111,15 @@ def postgres_by_hand() -> Marks:
     """initdb, pg_ctl, pg_basebackup -R, pg_ctl: as the manual tells it."""
     clock = Clock()
     session = Session()
-    binaries = postgres_process.binaries()
-    identity = ordinary_user(binaries)
+    identity = postgres_process.identity()
     place = session.folder("plain")
     identity.own(session.directory)
 
     def run(*words: str) -> None:
         subprocess.run(
-            identity.command(binaries, list(words)),
+            identity.command([postgres_process.program(words[0]), *words[1:]]),
             cwd=place,
-            env={**os.environ, **identity.environment()},
+            env={**os.environ, **postgres_process.ENVIRONMENT},
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -215,12 +213,12 @@ def kafka_by_plain_flags() -> Marks:
     """The same node with the flags of Kafka's own start script and no class cache."""
     own = kafka_process.JVM
     kafka_process.JVM = KAFKA_DEFAULTS
-    kafka_process.KafkaProcess.class_cache_flag = "-XX:AOTMode=off"
+    kafka_process.Process.class_cache = "-XX:AOTMode=off"
     try:
         return kafka_by_labkit(ProcessRuntime)
     finally:
         kafka_process.JVM = own
-        kafka_process.KafkaProcess.class_cache_flag = ""
+        kafka_process.Process.class_cache = ""
 
 
 # --- labs ---

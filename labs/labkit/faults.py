@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .wait import wait_until
 
 if TYPE_CHECKING:  # a fault is handed its node; it needs no driver of its own
-    from .servers.base import ServerNode
+    from .servers.base import Node
     from .servers.postgres import Replica
 
 Meter = Callable[[], float]
@@ -82,27 +82,27 @@ def receiver_frozen(replica: Replica) -> Body:
     """
     find = "select pid from pg_stat_activity where backend_type = 'walreceiver'"
     pid = replica.value(find)
-    replica.node.signal(pid, "STOP")
+    replica.machine.signal(pid, "STOP")
     yield lambda: replica.primary.value(
         "select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), flush_lsn)"
         " from pg_stat_replication where application_name = %s",
         [replica.name],
     )
-    replica.node.signal(pid, "CONT")
+    replica.machine.signal(pid, "CONT")
     replica.wait_for(replica.primary.lsn())
 
 
 @fault("frozen")
-def paused(node: ServerNode) -> Body:
+def paused(node: Node) -> Body:
     """The whole node stands still; its connections stay open. Meter: 1 while frozen."""
     node.pause()
-    yield lambda: int(node.node.frozen())
+    yield lambda: int(node.frozen())
     node.resume()
     node.ready()
 
 
 @fault("killed")
-def killed(node: ServerNode) -> Body:
+def killed(node: Node) -> Body:
     """The node's processes are gone, its data is not. Meter: 1 while it is down."""
     node.kill()
     yield lambda: 0 if node.alive() else 1

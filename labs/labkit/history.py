@@ -21,16 +21,6 @@ Outcome = Literal["ok", "fail", "unknown"]
 # Operations that change nothing: when one raises, it failed, and nothing is in doubt.
 READS = frozenset({"count", "get", "list", "poll", "read", "search"})
 
-# A server can answer with an error and yet have done the work, so these stay unknown.
-# PostgreSQL: connection exceptions (class 08), completion unknown, ended during commit.
-_DOUBTFUL_SQLSTATES = ("08", "40003", "57P01", "57P02")
-# Kafka: unknown server error, request timed out, network exception, too few replicas
-# after the append, duplicate sequence number (appended by an earlier attempt).
-# Three more mostly mean a refusal, but are also the answer to a produce that its leader
-# has appended, if the leader loses its topic, its role or its disk while it waits for
-# the other replicas: unknown topic or partition (3), not leader (6), disk error (56).
-_DOUBTFUL_BROKER_ERRORS = frozenset({-1, 3, 6, 7, 13, 20, 46, 56})
-
 
 @dataclass
 class Op:
@@ -78,22 +68,14 @@ class Op:
 def outcome_of(op: str, error: BaseException) -> Outcome:
     """The outcome of an `op` that raised `error`: "fail" or "unknown".
 
-    It failed when it only reads, or when the server itself refused it: a psycopg error
-    with an SQLSTATE, a Redis error reply, a Kafka broker's error code. Any other error,
-    and the few replies that do not settle the matter, leave a write unknown.
+    It failed when it only reads, or when the server itself refused it, as the server's
+    package tells (`servers.settled`). Any other error leaves a write unknown.
     """
     if op in READS:
         return "fail"
-    if sqlstate := getattr(error, "sqlstate", None):
-        return "unknown" if sqlstate.startswith(_DOUBTFUL_SQLSTATES) else "fail"
-    # By name, so that a lab without Redis or Kafka need not import their clients.
-    families = {(c.__module__.split(".")[0], c.__name__) for c in type(error).__mro__}
-    if ("redis", "ResponseError") in families:
-        return "fail"
-    if ("kafka", "BrokerResponseError") in families:
-        doubtful = getattr(error, "errno", -1) in _DOUBTFUL_BROKER_ERRORS
-        return "unknown" if doubtful else "fail"
-    return "unknown"
+    from . import servers  # not before an error: most runs see none
+
+    return "fail" if servers.settled(error) else "unknown"
 
 
 class History:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import datetime
-import json
 import os
-import shutil
 import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from . import exercises, show
 from .proof import Proof, Run
+from .report import LedgerLine, ProofReport, Report
 from .runtimes import Session, choose
-from .servers.base import Server, side_by_side
+from .servers.base import Server, side_by_side, waves
 
 _open_labs: dict[str, Lab] = {}  # of this kernel, by name
 
@@ -40,7 +37,7 @@ class Lab:
         self.name = name
         self.seed = seed
         self._began = time.monotonic()
-        self._servers: list[Server] = []
+        self._servers: list[Server[Any]] = []
         self._proofs: dict[str, Proof] = {}
         self._attempts: Counter[str] = Counter()  # at each exercise
         self._ready_in = 0.0
@@ -54,21 +51,16 @@ class Lab:
         except BaseException:
             self.close()
             raise
-        self._report: dict[str, Any] = {
-            "date": datetime.date.today().isoformat(),
-            "runtime": self.runtime.name,
-            "servers": {},
-            "seconds": 0.0,
-            "peak_mb": 0,
-            "proofs": {},
-            "facts": {},
-            "ledger": [],
-            "exercises": [],
-        }
+        self._report = Report(self.runtime.name)
         show.install()
 
-    def start(self, *servers: Server) -> Any:
-        """Start servers side by side and wait until they answer.
+    def has(self, server: type[Server[Any]]) -> bool:
+        """Whether this lab's runtime can start servers of a class: has(Prometheus)."""
+        return self.runtime.has(server.package)
+
+    def start(self, *servers: Server[Any]) -> Any:
+        """Start servers side by side and wait until they answer; before a server,
+        those that it was given and that do not run yet.
 
         Returns the one server, or all of them in order. Raises StartFailed with the
         end of a server's log; what had started is then stopped, and the lab closed.
@@ -78,27 +70,29 @@ class Lab:
                 "this lab is closed: run its set-up cell again, the one with Lab(...)"
             )
         began = time.perf_counter()
-        for server in servers:
-            self._servers.append(server)  # before it starts, so that it will be stopped
-            server.attach(self.runtime)
         try:
-            side_by_side([server.start for server in servers])
+            for group in waves(servers):
+                self._start_side_by_side(group)
         except BaseException:
             self.close()
             raise
         self._ready_in = time.perf_counter() - began
-        for server in servers:
-            self._report["servers"][server.product] = server.version()
         self._save()
         return servers[0] if len(servers) == 1 else servers
 
-    def renew(self, server: Server) -> None:
+    def _start_side_by_side(self, group: tuple[Server[Any], ...]) -> None:
+        for server in group:
+            self._servers.append(server)  # before it starts, so that it will be stopped
+            server.attach(self.runtime)
+        side_by_side([server.start for server in group])
+        for server in group:
+            self._report.servers[server.product] = server.version()
+
+    def renew(self, server: Server[Any]) -> None:
         """The same server with nothing in it: its nodes stop, their data is removed,
         and new ones start. What held on to a node takes it from the server again.
         """
-        server.stop()
-        for member in server.members:  # the files would fill the memory
-            shutil.rmtree(getattr(member.node, "data", None) or "", ignore_errors=True)
+        server.discard()
         if server in self._servers:
             self._servers.remove(server)
         self.start(server)
@@ -107,9 +101,9 @@ class Lab:
     def servers(self) -> show.Shown:
         """Which servers run, in which runtime, and how fast they came up."""
         rows = [
-            {"server": server.name_and_version(), "node": member.name}
+            {"server": server.name_and_version(), "node": node.name}
             for server in self._servers
-            for member in server.members
+            for node in server.nodes
         ]
         caption = f"runtime: {self.runtime.name}; ready in {self._ready_in:.2f} s"
         return show.table(rows, caption)
@@ -121,22 +115,12 @@ class Lab:
         return made
 
     def _record(self, proof: Proof, run: Run) -> None:
-        assert run.verdict is not None
-        entry = self._report["proofs"].setdefault(proof.name, {"counts": {}})
-        if run.half:
-            entry.setdefault("halves", {})[run.half] = run.red or run.verdict.state
-        else:
-            entry[run.name] = run.verdict.state
-        entry["counts"][run.half or run.name] = {
-            "checked": run.verdict.checked,
-            "violations": run.verdict.violations,
-            **run.verdict.counts,
-        }
+        self._report.proofs.setdefault(proof.name, ProofReport()).add(run)
         self._save()
 
     def measure(self, **facts: Any) -> show.Shown:
         """Facts of this run that a chapter may quote: numbers or short texts."""
-        self._report["facts"] |= facts
+        self._report.facts |= facts
         self._save()
         return show.table([{"measured": k, "value": v} for k, v in facts.items()])
 
@@ -155,13 +139,12 @@ class Lab:
         alert: the expression to paste, with its threshold and how long it must be true
         ("... > 3 for 5m"). runbook: what whoever is called does first.
         """
-        line = dict(endpoint=endpoint, promise=promise, setting=setting, owner=owner)
-        line |= dict(alert=alert, runbook=runbook) if alert else {}
-        if line not in self._report["ledger"]:
-            self._report["ledger"].append(line)
+        line = LedgerLine(endpoint, promise, setting, owner, alert, runbook)
+        if line not in self._report.ledger:
+            self._report.ledger.append(line)
         self._save()
         # downwards, for a telephone and a terminal: the texts are long
-        return show.table([{"ledger": k, "entry": v} for k, v in line.items()])
+        return show.table([{"ledger": k, "entry": v} for k, v in line.told().items()])
 
     def exercise(
         self,
@@ -178,10 +161,10 @@ class Lab:
         Environment: LABS_GRADES names a folder or file that keeps the grades.
         """
         asked = self._asked(name, grader)
-        if name not in self._report["exercises"]:
-            self._report["exercises"].append(name)
+        if name not in self._report.exercises:
+            self._report.exercises.append(name)
         self._save()
-        known = {**self._report["facts"], **given}
+        known = {**self._report.facts, **given}
         grade = exercises.attempt(asked, answer, known, of=(self.name, name))
         if grade.answered:
             self._attempts[name] += 1
@@ -200,7 +183,7 @@ class Lab:
 
         Raises AssertionError with what the grader said when it is not.
         """
-        known = {**self._report["facts"], **given}
+        known = {**self._report.facts, **given}
         asked = replace(self._asked(name, grader), hints=())
         grade = exercises.attempt(asked, answer, known)
         if not grade.correct:
@@ -228,10 +211,9 @@ class Lab:
     def _save(self) -> None:
         path = os.environ.get("LABS_REPORT")
         if path:
-            self._report["seconds"] = round(time.monotonic() - self._began, 1)
-            self._report["peak_mb"] = round(self._memory.peak / 1e6)
-            text = json.dumps({self.name: self._report}, indent=1, sort_keys=True)
-            Path(path).write_text(text + "\n")
+            self._report.seconds = round(time.monotonic() - self._began, 1)
+            self._report.peak_mb = round(self._memory.peak / 1e6)
+            self._report.save(path, self.name)
 
 
 class MemoryWatch:
@@ -240,7 +222,7 @@ class MemoryWatch:
     Looks only when a report is wanted: a look costs some milliseconds of processor.
     """
 
-    def __init__(self, servers: list[Server], every: float = 0.5) -> None:
+    def __init__(self, servers: list[Server[Any]], every: float = 0.5) -> None:
         self.peak = 0
         self._servers = servers
         self._done = threading.Event()
@@ -250,8 +232,8 @@ class MemoryWatch:
     def _watch(self, every: float) -> None:
         own = psutil.Process()
         while not self._done.wait(every):
-            nodes = [member for s in list(self._servers) for member in s.members]
-            used = sum(member.node.memory() for member in nodes)
+            nodes = [node for server in list(self._servers) for node in server.nodes]
+            used = sum(node.machine.memory() for node in nodes)
             self.peak = max(self.peak, own.memory_info().rss + used)
 
     def stop(self) -> None:

@@ -1,30 +1,25 @@
 """How servers are started: in containers, or as plain processes.
 
-Nothing outside this folder knows which of the two is in use.
+Nothing outside this folder and the servers' packages knows which of the two is in use.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
 
-from .base import Node, RuntimeUnavailable, StartFailed
+from .base import Machine, Runtime, RuntimeUnavailable, StartFailed
 from .session import Session
 
-__all__ = ["Node", "Runtime", "RuntimeUnavailable", "Session", "StartFailed", "choose"]
+__all__ = [
+    "Machine",
+    "Runtime",
+    "RuntimeUnavailable",
+    "Session",
+    "StartFailed",
+    "choose",
+]
 
 NAMES = ("containers", "processes")
-
-
-class Runtime(Protocol):
-    """Makes nodes. `name` is "containers" or "processes"."""
-
-    name: str
-
-    def has(self, kind: str) -> bool:
-        """Whether it can start this kind of server: "postgres", "prometheus", ..."""
-
-    def node(self, kind: str, name: str, **options: object) -> Node: ...
 
 
 def choose(session: Session) -> Runtime:

@@ -1,15 +1,14 @@
-"""What every runtime offers: nodes that can be started, hurt and stopped."""
+"""What every runtime offers: machines that can be started, hurt and stopped."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-
-def has_module(package: str, kind: str) -> bool:
-    """Whether a runtime has a module for a kind of server."""
-    return find_spec(f"{package}.{kind}") is not None
+if TYPE_CHECKING:
+    from .session import Session
 
 
 class RuntimeUnavailable(Exception):
@@ -20,12 +19,12 @@ class StartFailed(Exception):
     """A server did not come up. The text ends with the last lines of its log."""
 
 
-class Node(ABC):
-    """One server: a process with its children, or a container.
+class Machine(ABC):
+    """A thing that runs: a process with its children, or a container.
 
-    Nodes are made by a runtime, registered with its session before they start, and are
-    stopped in reverse order. `kill`, `pause` and `resume` act on all processes of the
-    node at once, as pulling a plug or freezing a machine would.
+    Machines are made by a runtime, registered with its session before they start, and
+    are stopped in reverse order. `kill`, `pause` and `resume` act on all processes of
+    the machine at once, as pulling a plug would.
     """
 
     name: str
@@ -37,7 +36,11 @@ class Node(ABC):
 
     @abstractmethod
     def address(self) -> tuple[str, int]:
-        """Host and port for a client on this machine."""
+        """Host and port for a client on this computer."""
+
+    @abstractmethod
+    def reach(self, other: Any) -> str:
+        """ "host:port" at which this machine finds another one; a text is its own."""
 
     @abstractmethod
     def alive(self) -> bool:
@@ -57,7 +60,11 @@ class Node(ABC):
 
     @abstractmethod
     def kill(self) -> None:
-        """SIGKILL to all processes of the node; data stays."""
+        """SIGKILL to all processes of the machine; data stays."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove the data of a machine that was stopped and never starts again."""
 
     @abstractmethod
     def pause(self) -> None: ...
@@ -71,15 +78,15 @@ class Node(ABC):
 
     @abstractmethod
     def signal(self, pid: int, name: str) -> None:
-        """Send "STOP", "CONT", "KILL" ... to one process of the node.
+        """Send "STOP", "CONT", "KILL" ... to one process of the machine.
 
         pid: as the server itself reports it (in a container, its own numbering).
         """
 
     @abstractmethod
     def memory(self) -> int:
-        """Bytes in use by the node, shared pages counted once where that can be told;
-        0 when not running or not known."""
+        """Bytes in use by the machine, shared pages counted once where that can be
+        told; 0 when not running or not known."""
 
     def release(self) -> str:
         """The product's version, for servers that do not tell it to their clients."""
@@ -100,3 +107,34 @@ class Node(ABC):
     def log_tail(self, lines: int = 15) -> str:
         tail = self.logs().strip().splitlines()[-lines:]
         return "\n".join("    " + line for line in tail) or "    (its log is empty)"
+
+
+class Runtime(ABC):
+    """Makes machines, of the one form that it knows.
+
+    A server's package tells in the module of that form what to run: `process.py` holds
+    `Process`, and `container.py` holds `Container`. A package without the module cannot
+    be started by this runtime.
+    """
+
+    name: str  # "processes"
+    form: str  # "process"
+    elsewhere: str  # what to do about a server that has no such form
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def has(self, package: str) -> bool:
+        """Whether it can start the server in this package, "labkit.servers.redis"."""
+        return find_spec(f"{package}.{self.form}") is not None
+
+    def machine(self, package: str, name: str, **options: Any) -> Any:
+        """A machine, not started, for the server in `package`; the options are its own.
+
+        Raises RuntimeUnavailable for a server that has no form for this runtime.
+        """
+        if not self.has(package):
+            kind = package.rpartition(".")[2]
+            raise RuntimeUnavailable(f"{kind} {self.elsewhere}")
+        module = import_module(f"{package}.{self.form}")
+        return getattr(module, self.form.capitalize())(self, name, **options)

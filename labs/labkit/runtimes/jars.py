@@ -1,4 +1,4 @@
-"""Kafka's jars: exact versions and checksums from a lock file, fetched once by jgo."""
+"""Jars of a server: exact versions and checksums from a lock file, fetched by jgo."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from . import cache
 from .base import RuntimeUnavailable
 
 
-def class_path(lock: Path) -> list[Path]:
+def class_path(lock: Path, whose: str, size: str) -> list[Path]:
     """The jars that `lock` (a jgo.lock.toml) names, in its order.
 
-    Fetches what the cache lacks. Raises RuntimeUnavailable when that fails.
+    whose, size: for messages, "Kafka" and "45 MB". Fetches what the cache lacks.
+    Raises RuntimeUnavailable when that fails.
     """
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:10]
-    listed = cache.made(f"jars-{digest}.txt", lambda path: fetch(lock, path))
+    listed = cache.made(
+        f"jars-{digest}.txt",
+        lambda path: fetch(lock, path, whose),
+        f"{whose}'s jars ({size})",
+    )
     return [cache.folder() / line for line in listed.read_text().splitlines()]
 
 
-def fetch(lock: Path, listing: Path, workers: int = 8) -> None:
+def fetch(lock: Path, listing: Path, whose: str, workers: int = 8) -> None:
     """Fetch and verify every jar, then write their paths below the cache folder."""
     from jgo.env import LockFile
     from jgo.maven import MavenContext
@@ -48,8 +53,8 @@ def fetch(lock: Path, listing: Path, workers: int = 8) -> None:
     except Exception as error:  # jgo raises what its parts raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RuntimeUnavailable(
-            f"Kafka's jars are not all in the cache folder {cache.folder()} and could "
-            f"not be fetched: {reason}. Connect to the network and run `make` again, "
-            "or use Docker: LABS_RUNTIME=containers"
+            f"{whose}'s jars are not all in the cache folder {cache.folder()} and "
+            f"could not be fetched: {reason}. Connect to the network and run this "
+            "again, or use Docker: LABS_RUNTIME=containers"
         ) from error
     listing.write_text("".join(f"{path}\n" for path in paths))

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cleaner
+from . import cleaner, surroundings
 from .base import RuntimeUnavailable
 
 NEEDED = 300 << 20  # bytes free for a lab's data; the largest lab writes about 200 MB
@@ -28,6 +28,7 @@ class Session:
     """
 
     def __init__(self) -> None:
+        surroundings.forget_clients_settings()
         root = data_root()
         sweep(root)
         self.directory = Path(tempfile.mkdtemp(prefix="labs-", dir=root))
@@ -43,7 +44,7 @@ class Session:
         )
 
     def folder(self, name: str) -> Path:
-        """A new directory of the session, for one node; names may come again."""
+        """A new directory of the session, for one machine; names may come again."""
         taken = sum(1 for _ in self.directory.glob(f"{name}*"))
         path = self.directory / (f"{name}.{taken}" if taken else name)
         path.mkdir(mode=0o700)

@@ -4,52 +4,58 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from graphlib import TopologicalSorter
+from typing import Any, Generic, TypeVar
 
-from ..runtimes import Node, Runtime, StartFailed
+from ..runtimes import Machine, Runtime, StartFailed
 from ..wait import TimedOut, wait_until
 
 T = TypeVar("T")
 
 
-class ServerNode:
+class Node:
     """One node of a server, as a lab handles it.
 
     name: what histories and verdicts call it ("primary", "replica1", "redis").
+    machine: the process or container that it runs on.
     """
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.name = node.name
+    def __init__(self, machine: Any) -> None:
+        self.machine: Machine = machine
+        self.name: str = machine.name
 
     def logs(self) -> str:
         """The server's log since its first start."""
-        return self.node.logs()
+        return self.machine.logs()
 
     def alive(self) -> bool:
-        return self.node.alive()
+        return self.machine.alive()
+
+    def frozen(self) -> bool:
+        """Whether it is there and, by its own state, stands still."""
+        return self.machine.frozen()
 
     def pause(self) -> None:
         """Freeze the node: connections stay open and nothing answers."""
-        self.node.pause()
+        self.machine.pause()
 
     def resume(self) -> None:
-        self.node.resume()
+        self.machine.resume()
 
     def stop(self) -> None:
         """Stop in the server's own orderly way."""
         self.forget()
-        self.node.stop()
+        self.machine.stop()
 
     def kill(self) -> None:
         """End the node as a power cut would end its processes; its data stays."""
         self.forget()
-        self.node.kill()
+        self.machine.kill()
 
     def start(self) -> None:
         """Start (again), with the same data, address and password, and wait for it."""
-        self.node.start()
+        self.machine.start()
         self.ready()
 
     def restart(self) -> None:
@@ -88,34 +94,44 @@ class ServerNode:
         """
 
         def alive_and_true() -> T:
-            if not self.node.alive():
+            if not self.machine.alive():
                 raise StartFailed(
                     f"{self.name} died before it could {what}: "
-                    f"{self.node.exit_reason()}. Its log ends:\n{self.node.log_tail()}"
+                    f"{self.machine.exit_reason()}. {self._end_of_log()}"
                 )
             return condition()
 
         def late() -> str:
-            return f"{self.name} did not {what}. Its log ends:\n{self.node.log_tail()}"
+            return f"{self.name} did not {what}. {self._end_of_log()}"
 
         return wait_until(alive_and_true, within, late)
 
+    def _end_of_log(self) -> str:
+        return f"Its log ends:\n{self.machine.log_tail()}"
 
-class Server(ABC):
+
+N = TypeVar("N", bound=Node)
+
+
+class Server(ABC, Generic[N]):
     """What a lab can start: `lab.start(Postgres(replicas=1))`.
 
     A subclass makes its nodes in `attach`, and knows its product's name and version.
-    Adding a server touches no other module of labkit but the face.
+
+    given: what it was made with. The servers among it are those that it stands on: they
+    are started before it, by the lab and as the lab's, where they do not run yet.
     """
 
+    package: str  # the one that holds it: `__name__` in its __init__.py
     product: str  # "PostgreSQL"
 
-    def __init__(self) -> None:
-        self.members: list[ServerNode] = []
+    def __init__(self, *given: object) -> None:
+        self.stands_on = [one for one in given if isinstance(one, Server)]
+        self.nodes: list[N] = []
 
     @abstractmethod
     def attach(self, runtime: Runtime) -> None:
-        """Make all nodes, none started: `members`, in the order of their start."""
+        """Make all nodes, none started: `nodes`, in the order of their start."""
 
     @abstractmethod
     def version(self) -> str:
@@ -123,27 +139,67 @@ class Server(ABC):
 
     def start(self) -> None:
         """Launch the nodes and wait until all of them answer."""
-        side_by_side([member.node.start for member in self.members])
-        for member in self.members:
-            member.ready()
+        side_by_side([node.machine.start for node in self.nodes])
+        for node in self.nodes:
+            node.ready()
+
+    def running(self) -> bool:
+        return any(node.alive() for node in self.nodes)
 
     def stop(self) -> None:
         """Stop the nodes in reverse order; each is tried, the first error is raised."""
         errors = []
-        for member in reversed(self.members):
+        for node in reversed(self.nodes):
             try:
-                member.stop()
+                node.stop()
             except Exception as error:  # the others must be stopped all the same
                 errors.append(error)
         if errors:
             raise errors[0]
 
+    def discard(self) -> None:
+        """Stop the nodes and remove their data; `attach` makes new ones."""
+        self.stop()
+        for node in self.nodes:
+            node.machine.discard()
+
     def describe(self) -> str:
         """ "PostgreSQL 18.6 (primary, replica1)" """
-        return f"{self.name_and_version()} ({', '.join(m.name for m in self.members)})"
+        return (
+            f"{self.name_and_version()} ({', '.join(node.name for node in self.nodes)})"
+        )
 
     def name_and_version(self) -> str:
         return f"{self.product} {self.version()}"
+
+
+def waves(servers: Iterable[Server[Any]]) -> Iterator[tuple[Server[Any], ...]]:
+    """The servers and those that they stand on and that do not run yet, in groups that
+    may start side by side, each when the ones before it have started.
+
+    Raises graphlib.CycleError for servers that stand on each other.
+    """
+    order: TopologicalSorter[Server[Any]] = TopologicalSorter()
+    wanted = list(servers)
+    for server in wanted:  # which grows meanwhile
+        below = [one for one in server.stands_on if not one.running()]
+        order.add(server, *below)
+        wanted += [one for one in below if one not in wanted]
+    order.prepare()
+    while order.is_active():
+        ready = order.get_ready()
+        yield ready
+        order.done(*ready)
+
+
+def machines_of(group: Sequence[Any]) -> list[Any]:
+    """Servers, nodes and addresses as a machine takes them: machines, and texts."""
+    found: list[Any] = []
+    for one in group:
+        found += [
+            getattr(node, "machine", node) for node in getattr(one, "nodes", [one])
+        ]
+    return found
 
 
 def side_by_side(work: list[Callable[[], object]]) -> None:

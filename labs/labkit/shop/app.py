@@ -71,7 +71,7 @@ propagator = TraceContextTextMapPropagator()
 
 
 class Shop:
-    """The application. settings: see `labkit.runtimes.processes.app`."""
+    """The application. settings: see `labkit.servers.app.process`."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.name = settings["name"]

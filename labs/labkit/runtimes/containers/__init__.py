@@ -1,17 +1,17 @@
-"""Servers in containers, from the official images, through testcontainers.
+"""Servers in containers, from official images, through testcontainers.
 
-One module a server tells what to run (a subclass of ContainerNode); `node` tells how.
-Nothing here loads the Docker client until a node is made or an engine seems to be
-there, so that a machine without Docker pays nothing.
+A server's `container.py` tells what to run (`Container`, a subclass of
+ContainerMachine); `machine` tells how. Nothing here loads the Docker client until a
+machine is made or an engine seems to be there, so that a computer without Docker pays
+nothing.
 """
 
 from __future__ import annotations
 
 import threading
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..base import has_module
+from ..base import Runtime
 from ..cleaner import LABEL, USES_CONTAINERS
 from ..session import Session
 from .engine import engine_host, engine_problem
@@ -20,32 +20,30 @@ from .images import Images
 if TYPE_CHECKING:
     from testcontainers.core.network import Network
 
-    from .node import ContainerNode
-
 __all__ = ["ContainerRuntime", "engine_problem"]
 
 
-class ContainerRuntime:
-    """Makes nodes that are containers of the local Docker engine."""
+class ContainerRuntime(Runtime):
+    """Makes machines that are containers of the local Docker engine."""
 
     name = "containers"
+    form = "container"
+    elsewhere = (
+        "runs as a plain process only, since no image is named for it: "
+        "use LABS_RUNTIME=processes"
+    )
 
     def __init__(self, session: Session) -> None:
-        self.session = session
+        super().__init__(session)
         self.labels = {LABEL: session.id}
         self.images = Images()
         self._network: Network | None = None
         self._lock = threading.Lock()
 
-    def has(self, kind: str) -> bool:
-        return has_module(__name__, kind)
-
-    def node(self, kind: str, name: str, **options: Any) -> ContainerNode:
-        """A node of the server `kind`, not started. The options are the kind's own."""
+    def machine(self, package: str, name: str, **options: Any) -> Any:
         # before the first container, so that the cleaner knows where to look
         (self.session.directory / USES_CONTAINERS).write_text(engine_host())
-        module = import_module(f".{kind}", __name__)
-        return module.node(self, name, **options)
+        return super().machine(package, name, **options)
 
     def network(self) -> Network:
         """The session's own network, made when first asked for: servers that talk to

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -13,26 +12,9 @@ from ..base import RuntimeUnavailable
 if TYPE_CHECKING:
     from docker import DockerClient
 
-NAMES = {
-    "postgres": "postgres:18",
-    "redis": "redis:8",
-    "kafka": "apache/kafka:4.3.1",
-    "nginx": "nginx:1.26",
-    "prometheus": "prom/prometheus:v2.53.3",
-}
-
-
-def variable(kind: str) -> str:
-    """The environment variable that names another image for a kind of server."""
-    return f"LABS_IMAGE_{kind.upper()}"
-
-
-def wanted(kind: str) -> str:
-    return os.environ.get(variable(kind)) or NAMES[kind]
-
 
 class Images:
-    """What a lab's nodes ask before they start, side by side, from several threads."""
+    """What machines ask before they start, side by side, from several threads."""
 
     def __init__(self) -> None:
         self._one_at_a_time = threading.Lock()
@@ -42,11 +24,13 @@ class Images:
         """Whether an image is being pulled, or looked for, right now."""
         return self._one_at_a_time.locked()
 
-    def fetch_if_missing(self, client: DockerClient, kind: str, image: str) -> None:
+    def fetch_if_missing(self, client: DockerClient, image: str, variable: str) -> None:
         """Pull the image unless the engine has it, with one line of progress.
 
+        variable: the environment variable that names another one.
+
         Raises RuntimeUnavailable, with the ways out, when it cannot be pulled; tried
-        once, however many nodes want it.
+        once, however many machines want it.
         """
         from docker.errors import ImageNotFound
 
@@ -60,7 +44,7 @@ class Images:
                     raise RuntimeUnavailable(
                         f"The image {image} is not here and could not be pulled: "
                         f"{why}. Use no containers: LABS_RUNTIME=processes. Or name a "
-                        f"copy of the image: {variable(kind)}=mirror/name:tag"
+                        f"copy of the image: {variable}=mirror/name:tag"
                     ) from None
 
 

@@ -1,0 +1,325 @@
+"""One machine that is a container."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Self
+
+from docker.errors import APIError, DockerException, NotFound
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+
+from ..base import Machine, StartFailed
+from ..ports import Port
+
+if TYPE_CHECKING:
+    from . import ContainerRuntime
+
+# Ryuk, testcontainers' own cleaner, is a container with the right to end all others,
+# from one more image. The session's cleaner does its work sooner and without either.
+testcontainers_config.ryuk_disabled = True
+
+HOST = "host.docker.internal"  # this computer, as containers know it
+FRESH = 0.05  # seconds for which a container's state is believed
+PATIENCE = 60.0  # seconds for another machine's launch, pulls not counted
+TAKEN = ("already allocated", "already in use", "not available")
+
+
+class ContainerMachine(Machine):
+    """A container that keeps its name, port and data until its session ends.
+
+    A subclass names the image and the port inside, and tells what to run. Its files are
+    put into the container before it starts. They are where passwords go: the command
+    line and the environment of a container can be read from outside.
+    """
+
+    image: str  # LABS_IMAGE_REDIS names another one for `servers/redis`
+    port_inside: int
+    published = True
+    reaches_host = False  # whether it calls processes of this computer
+    user: str | None = None  # None: as the image has it
+    stop_within = 8  # seconds, then SIGKILL
+
+    def __init__(
+        self, runtime: ContainerRuntime, name: str, password: str = ""
+    ) -> None:
+        self.name = name
+        self.password = password or secrets.token_urlsafe(18)
+        self.runtime = runtime
+        self.directory = runtime.session.folder(name)
+        self.host = self.directory.name  # its name in the session's network
+        self.in_network = False
+        self.port = Port()
+        self._launched = threading.Event()
+        self._failure: BaseException | None = None
+        self._container: DockerContainer | None = None
+        self._looked = 0.0
+
+    @classmethod
+    def variable(cls) -> str:
+        """The environment variable that names another image."""
+        return f"LABS_IMAGE_{cls.__module__.split('.')[-2].upper()}"
+
+    @abstractmethod
+    def files(self) -> dict[str, str]:
+        """Path in the container and text of what the server reads at its start."""
+
+    def command(self) -> list[str] | None:
+        """What to run instead of the image's own command."""
+        return None
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def follows(self) -> Iterable[ContainerMachine]:
+        """Machines to be launched before this one: it looks for them by name, and in a
+        network without them a name may take many seconds to be found missing."""
+        return ()
+
+    def start(self) -> None:
+        try:
+            with self._start_failure():
+                if self._container is None:
+                    self.wait_for_others()
+                    self._container = self._launch_at_a_free_port()
+                else:
+                    self.port.release()
+                    self._docker.start()
+        except BaseException as error:
+            self._failure = error
+            raise
+        finally:
+            self._looked = 0.0
+            self._launched.set()
+
+    def wait_for_others(self) -> None:
+        for other in self.follows():
+            other.until_launched()
+
+    def until_launched(self) -> None:
+        """Wait for the first `start`, perhaps in another thread; raises its error."""
+        end = time.monotonic() + PATIENCE
+        while not self._launched.wait(0.2):
+            if self.runtime.images.busy():  # a pull takes as long as it takes
+                end = time.monotonic() + PATIENCE
+            elif time.monotonic() > end:
+                raise StartFailed(
+                    f"{self.name} was not launched within {PATIENCE:g} s, and another "
+                    "server waits for it"
+                )
+        if self._failure:
+            raise self._failure
+
+    def _launch_at_a_free_port(self) -> DockerContainer:
+        try:
+            return self._launch()
+        except APIError as error:
+            if not any(words in str(error) for words in TAKEN):
+                raise
+        # The port was taken between its choice and now, or this engine cannot share
+        # one that is held: another one, and let go.
+        self.port.close()
+        self.port = Port()
+        self.port.close()
+        return self._launch()
+
+    def _launch(self) -> DockerContainer:
+        container = self._described()
+        client = container.get_docker_client().client
+        self.runtime.images.fetch_if_missing(client, container.image, self.variable())
+        self.port.release()
+        try:
+            return container.start()
+        except BaseException:
+            with contextlib.suppress(DockerException):
+                container.stop()
+            raise
+
+    def _described(self) -> DockerContainer:
+        container = DockerContainer(os.environ.get(self.variable()) or self.image)
+        container.with_name(f"{self.runtime.session.id}-{self.host}")
+        container.with_envs(**self.environment())
+        if command := self.command():
+            container.with_command(command)
+        if self.published:
+            here = ("127.0.0.1", self.port.number)
+            container.ports = {f"{self.port_inside}/tcp": here}  # type: ignore[dict-item]
+        for place, folder in self._staged().items():
+            container.with_copy_into_container(folder, str(place.parent))
+        more: dict[str, Any] = {
+            "hostname": self.host,
+            "labels": self.runtime.labels,
+            "user": self.user,
+        }
+        if self.reaches_host:  # Docker Desktop knows the name by itself
+            more["extra_hosts"] = {HOST: "host-gateway"}
+        if self.in_network:
+            container.with_network(self.runtime.network())
+            container.with_network_aliases(self.host)
+            # a peer that is down is asked for outside, where nobody may answer
+            more["dns_opt"] = ["timeout:1", "attempts:1"]
+        else:
+            more["network"] = "bridge"  # else testcontainers asks around for one
+        return container.with_kwargs(**more)
+
+    def _staged(self) -> dict[PurePosixPath, Path]:
+        """Folders with the files, by their place in the container. Any account there
+        may read them; the directory around them is closed to others out here."""
+        staged = {}
+        for name, text in self.files().items():
+            place = PurePosixPath(name)
+            folder = self.directory / place.parent.name
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+            path = folder / place.name
+            path.write_text(text)
+            path.chmod(0o644)
+            staged[place.parent] = folder
+        return staged
+
+    @contextlib.contextmanager
+    def _start_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except DockerException as error:
+            why = getattr(error, "explanation", None) or str(error)
+            raise StartFailed(f"{self.name} was not started: {why}") from None
+
+    @property
+    def _docker(self) -> Any:
+        """docker-py's container."""
+        assert self._container is not None
+        return self._container.get_wrapped_container()
+
+    def _state(self, believe: float = FRESH) -> dict[str, Any]:
+        """As `docker inspect` tells it; {} before the start and after removal."""
+        if self._container is None:
+            return {}
+        if time.monotonic() - self._looked > believe:
+            try:
+                self._docker.reload()
+            except NotFound:
+                return {}
+            self._looked = time.monotonic()
+        return self._docker.attrs["State"]
+
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port.number
+
+    def reach(self, other: Any) -> str:
+        if isinstance(other, str):
+            return other
+        return "{}:{}".format(*other.seen_from_containers())
+
+    def seen_from_containers(self) -> tuple[str, int]:
+        """Host and port for a client in the session's network."""
+        return self.host, self.port_inside
+
+    def alive(self) -> bool:
+        return self._state().get("Running", False)
+
+    def exit_reason(self) -> str:
+        state = self._state(believe=0)
+        if not state and self._container is not None:
+            return "its container was removed"
+        if not state or state["Running"]:
+            return "it has not ended"
+        if state["OOMKilled"]:
+            return "ended by the engine: it used more memory than there is (OOMKilled)"
+        code = state["ExitCode"]
+        if code - 128 in set(signal.Signals):  # as a shell reports a signal
+            return f"ended by signal {signal.Signals(code - 128).name}"
+        return f"ended with exit status {code}"
+
+    def logs(self) -> str:
+        with contextlib.suppress(APIError):
+            if self._container is not None:
+                return self._docker.logs().decode(errors="replace")
+        return ""
+
+    def stop(self) -> None:
+        if self._state(believe=0).get("Running"):
+            self.resume()  # a frozen process cannot obey
+            self._docker.stop(timeout=self.stop_within)
+            self._looked = 0.0
+
+    def kill(self) -> None:
+        if self._state(believe=0).get("Running"):
+            self._docker.kill()
+            self._docker.wait(timeout=10)
+            self._looked = 0.0
+
+    def discard(self) -> None:
+        if self._container is not None:
+            self._docker.remove(force=True, v=True)
+
+    def pause(self) -> None:
+        state = self._state(believe=0)
+        if state.get("Running") and not state["Paused"]:
+            self._docker.pause()
+            self._looked = 0.0
+
+    def resume(self) -> None:
+        if self._state(believe=0).get("Paused"):
+            self._docker.unpause()
+            self._looked = 0.0
+
+    def frozen(self) -> bool:
+        return self._state(believe=0).get("Paused", False)
+
+    def signal(self, pid: int, name: str) -> None:
+        self.run("sh", "-c", f"kill -{name} {pid}")
+
+    def run(self, *words: str) -> str:
+        """What a command prints that is run beside the server. Raises OSError."""
+        assert self._container is not None
+        done = self._container.exec(list(words))
+        text = done.output.decode(errors="replace")
+        if done.exit_code:
+            raise OSError(f"{' '.join(words)} in {self.name}: {text.strip()}")
+        return text
+
+    def memory(self) -> int:
+        try:
+            if not self.alive():
+                return 0
+            # one_shot: else the engine waits for a second sample of the processor
+            stats = self._docker.client.api.stats(
+                self._docker.id, stream=False, one_shot=True
+            )["memory_stats"]
+        except (DockerException, OSError, KeyError, ValueError):
+            # OSError: the engine restarts; ValueError: a container that is just being
+            # removed answers with nothing
+            return 0
+        details = stats.get("stats", {})
+        # the page cache can be had back at any time (cgroup v1 and v2 name it apart)
+        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+        return max(0, stats.get("usage", 0) - cache)
+
+
+class FollowingContainer(ContainerMachine):
+    """A server with settings of its own; with `primary`, a replica of that one."""
+
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        name: str,
+        settings: dict[str, str],
+        primary: Self | None = None,
+    ) -> None:
+        super().__init__(runtime, name, primary.password if primary else "")
+        self.settings = settings
+        self.primary = primary
+        if primary:
+            self.in_network = primary.in_network = True
+
+    def follows(self) -> list[ContainerMachine]:
+        return [self.primary] if self.primary else []

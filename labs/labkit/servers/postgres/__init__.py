@@ -1,0 +1,216 @@
+"""PostgreSQL: a primary and any number of streaming replicas."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import ExecStatus
+
+from ...runtimes import Machine, Runtime
+from ..base import Node, Server
+from .conf import SETTINGS
+
+
+class PostgresNode(Node):
+    """One PostgreSQL server; user `postgres`, database `shop`."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self._own: psycopg.Connection[Any] | None = None
+
+    @property
+    def conninfo(self) -> str:
+        """A connection string for any client on this machine."""
+        host, port = self.machine.address()
+        return psycopg.conninfo.make_conninfo(
+            host=host,
+            port=port,
+            user="postgres",
+            password=self.machine.password,
+            dbname="shop",
+        )
+
+    def connect(self, autocommit: bool = True, **more: Any) -> psycopg.Connection[Any]:
+        """A new connection; `more` goes to psycopg.connect. The caller closes it."""
+        more = {"connect_timeout": 5, "application_name": "lab", **more}
+        return psycopg.connect(self.conninfo, autocommit=autocommit, **more)
+
+    def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """Run one statement on a kept connection; its rows, or [] where it has none.
+
+        Not for use from two threads at once: take `connect` there.
+        """
+        if self._own is None or self._own.closed or self._own.broken:
+            self._own = self.connect(application_name="labkit")
+        cursor = self._own.execute(query, params)
+        # its columns do not tell: `select from ... where` has rows without any
+        result = cursor.pgresult
+        has_rows = result and result.status == ExecStatus.TUPLES_OK
+        return cursor.fetchall() if has_rows else []
+
+    def value(self, query: str, params: Any = None) -> Any:
+        """The first column of the first row."""
+        return self.sql(query, params)[0][0]
+
+    def set(self, **settings: str) -> None:
+        """Change settings of the running server (ALTER SYSTEM and reload), and wait
+        until it has taken them over. None resets one."""
+        for name, value in settings.items():
+            change = sql.SQL("alter system set {} = {}").format(
+                sql.Identifier(name), sql.Literal(value)
+            )
+            if value is None:
+                change = sql.SQL("alter system reset {}").format(sql.Identifier(name))
+            self.sql(change)  # type: ignore[arg-type]
+        before = self.value("select pg_conf_load_time()")
+        self.sql("select pg_reload_conf()")
+        self.until(
+            lambda: self.value("select pg_conf_load_time()") > before, 10, "reload"
+        )
+
+    def version(self) -> str:
+        return self.value("show server_version").split()[0]
+
+    def answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError):
+            return bool(self.sql("select 1"))
+        return False
+
+    def forget(self) -> None:
+        if self._own is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._own.close()
+            self._own = None
+
+
+# At the beginning of a page the insert position stands behind the page's header (24
+# bytes, 40 in a segment's first page), where no record ends: a replica that has
+# replayed everything never reaches it. The page's border is then the end of the WAL.
+END_OF_WAL = """
+select case
+    when at % current_setting('wal_block_size')::int = 24 then here - 24
+    when at % pg_size_bytes(current_setting('wal_segment_size')) = 40 then here - 40
+    else here end
+from pg_current_wal_insert_lsn() here, pg_wal_lsn_diff(here, '0/0') at
+"""
+
+
+# Replay goes no further for now: it was paused, it is delayed on purpose, or it waits
+# for a reader or a lock and may do so for ever.
+SETTLED = """
+select pg_last_wal_receive_lsn() >= %(lsn)s::pg_lsn and (
+    pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn or exists (
+        select from pg_stat_activity where backend_type = 'startup' and (
+            wait_event in ('RecoveryPause', 'RecoveryApplyDelay')
+            or (wait_event = 'RecoveryConflictSnapshot' or wait_event_type = 'Lock')
+            and current_setting('max_standby_streaming_delay') = '-1')))
+"""
+
+
+class Primary(PostgresNode):
+    def lsn(self) -> str:
+        """The end of the WAL written so far. Taken after a COMMIT it covers it."""
+        return self.value(END_OF_WAL)
+
+
+CANCELLED_AT_MOST = 9  # times that replay may end one statement on a replica
+
+
+class Replica(PostgresNode):
+    def __init__(self, machine: Machine, primary: Primary) -> None:
+        super().__init__(machine)
+        self.primary = primary
+
+    def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """As on the primary. A statement that replay cancelled is asked again: it
+        changed nothing, and the error's code, 40001, invites a second try."""
+        for _ in range(CANCELLED_AT_MOST):
+            with contextlib.suppress(psycopg.errors.SerializationFailure):
+                return super().sql(query, params)
+        return super().sql(query, params)
+
+    def answers(self) -> bool:
+        """Answers, and the stream from its primary runs."""
+        return super().answers() and bool(
+            self.sql("select 1 from pg_stat_wal_receiver where status = 'streaming'")
+        )
+
+    def received(self) -> str:
+        """How far WAL has been received (and flushed), as an LSN."""
+        return self.value("select pg_last_wal_receive_lsn()")
+
+    def replayed(self) -> str:
+        """How far WAL has been replayed: what readers see."""
+        return self.value("select pg_last_wal_replay_lsn()")
+
+    def has_replayed(self, lsn: str) -> bool:
+        """Compares as LSNs; as texts, 0/9000000 would be later than 0/10000000."""
+        return self.value("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn])
+
+    def bytes_unreplayed(self) -> int:
+        """Bytes of WAL received and not replayed."""
+        return int(
+            self.value(
+                "select pg_wal_lsn_diff(pg_last_wal_receive_lsn(),"
+                " pg_last_wal_replay_lsn())"
+            )
+        )
+
+    def wait_for(self, lsn: str, within: float = 10) -> None:
+        """Wait until readers of this replica see everything up to `lsn`."""
+        self.until(lambda: self.has_replayed(lsn), within, f"replay {lsn}")
+
+    def has_settled(self, lsn: str) -> bool:
+        """Whether `lsn` has arrived, and was replayed or is waiting for something that
+        may last: then readers see now what they will see until that ends."""
+        return self.value(SETTLED, {"lsn": lsn})
+
+    def settle(self, lsn: str, within: float = 10) -> None:
+        """Wait until `has_settled(lsn)`: the moment after a write, however the replica
+        fares, with no luck in it."""
+        self.until(
+            lambda: self.has_settled(lsn), within, f"replay {lsn} or stand still"
+        )
+
+
+class Postgres(Server[PostgresNode]):
+    """A primary and `replicas` streaming replicas ("replica1", "replica2", ...).
+
+    settings: for all of them, known before the start. The servers run without fsync
+    and autovacuum: a lab about what a crash of the machine loses, or about vacuuming
+    in good time, must set them, and say so.
+    """
+
+    package = __name__
+    product = "PostgreSQL"
+
+    def __init__(
+        self, replicas: int = 0, settings: dict[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self.settings = {**SETTINGS, **(settings or {})}
+        self.how_many = replicas
+
+    def attach(self, runtime: Runtime) -> None:
+        def make(name: str, primary: Machine | None = None) -> Machine:
+            return runtime.machine(
+                self.package, name, settings=self.settings, primary=primary
+            )
+
+        self.primary = Primary(make("primary"))
+        self.replicas = [
+            Replica(make(f"replica{n}", self.primary.machine), self.primary)
+            for n in range(1, self.how_many + 1)
+        ]
+        self.nodes = [self.primary, *self.replicas]
+
+    @property
+    def replica(self) -> Replica:
+        """The first replica."""
+        return self.replicas[0]
+
+    def version(self) -> str:
+        return self.primary.version()

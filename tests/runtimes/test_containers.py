@@ -1,0 +1,337 @@
+"""Promises of the container runtime. Those that need a Docker engine are skipped,
+in one line, where none answers."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import docker
+import psutil
+import pytest
+import redis
+import requests
+
+from labkit import (
+    App,
+    Kafka,
+    Nginx,
+    Postgres,
+    Redis,
+    RuntimeUnavailable,
+    StartFailed,
+    wait_until,
+)
+from labkit.runtimes import Session
+from labkit.runtimes.cleaner import LABEL
+from labkit.runtimes.containers import ContainerRuntime, engine, engine_problem
+from labkit.runtimes.containers import images as images_module
+from labkit.runtimes.containers import machine as machine_module
+from labkit.runtimes.containers.images import Images
+from labkit.servers import http
+from labkit.servers.base import side_by_side
+from labkit.servers.http import KEY
+from labkit.servers.redis.container import Container
+
+pytestmark = pytest.mark.servers
+LABS = Path(__file__).parents[2] / "labs"
+
+
+@pytest.fixture(scope="module")
+def client():
+    if problem := engine_problem():
+        pytest.skip(f"no Docker engine for containers: {problem}")
+    return docker.from_env()
+
+
+@pytest.fixture(scope="module")
+def runtime(client):
+    session = Session()
+    yield ContainerRuntime(session)
+    session.close()
+
+
+def started(runtime, server):
+    server.attach(runtime)
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def db(runtime):
+    db = started(runtime, Postgres(replicas=1))
+    db.primary.sql("create table notes (n int)")
+    return db
+
+
+@pytest.fixture(scope="module")
+def cache(runtime):
+    return started(runtime, Redis())
+
+
+@pytest.fixture(scope="module")
+def cluster(runtime):
+    cluster = started(runtime, Kafka(brokers=2))
+    cluster.create_topic("orders", partitions=1, replication=2)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def app(runtime, db):
+    return started(runtime, App(database=db))
+
+
+@pytest.fixture(scope="module")
+def edge(runtime, app):
+    return started(runtime, Nginx(upstreams=[app]))
+
+
+def left_of(client, session_id):
+    mine = {"label": f"{LABEL}={session_id}"}
+    found = client.containers.list(all=True, filters=mine, ignore_removed=True)
+    return [*found, *client.networks.list(filters=mine)]
+
+
+def volumes_of(container):
+    return [mount["Name"] for mount in container.attrs["Mounts"] if "Name" in mount]
+
+
+def containers_of(client, runtime):
+    mine = {"label": f"{LABEL}={runtime.session.id}"}
+    return client.containers.list(all=True, filters=mine)
+
+
+def test_a_server_without_memory_is_reported_as_such(client, runtime):
+    server = started(runtime, Redis())
+    node = server.primary.machine
+    assert node.memory() > 1_000_000
+    client.api.update_container(
+        f"{runtime.session.id}-{node.host}", mem_limit="24m", memswap_limit="24m"
+    )
+    with pytest.raises(redis.RedisError):
+        for n in range(8):
+            server.client().set(f"big{n}", b"x" * 8_000_000)
+    wait_until(lambda: not node.alive(), 10, "the engine did not end it")
+    assert "OOMKilled" in node.exit_reason()
+    assert node.memory() == 0
+
+
+def test_an_application_beside_the_containers_is_reached_by_the_edge_alone(
+    client, app, edge
+):
+    assert edge.get("/health").status == 200
+    beside = app.nodes[0].machine
+    inside = edge.node.machine.run("cat", "/etc/hosts")
+    assert "host.docker.internal" in inside
+    ports = {port for _, port in beside.listen()}
+    open_at = {
+        c.laddr.ip
+        for c in psutil.net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN and c.laddr.port in ports
+    }
+    assert open_at == {"127.0.0.1", engine.own_bridge(client) or "127.0.0.1"}
+    for address in beside.listen():
+        assert http.request(address, "GET", "/health").status == 403
+
+
+def test_every_port_opens_on_loopback_only(client, runtime, db, cache, cluster, edge):
+    for container in containers_of(client, runtime):
+        for published in container.ports.values():
+            for place in published or []:
+                assert place["HostIp"] == "127.0.0.1", container.name
+
+
+def test_no_password_stands_where_the_engine_shows_it(
+    client, runtime, db, cache, cluster, edge
+):
+    secrets = [
+        db.primary.machine.password,
+        cache.primary.machine.password,
+        cluster.password,
+    ]
+    secrets.append(KEY)
+    for container in containers_of(client, runtime):
+        shown = json.dumps(container.attrs)
+        if container.status == "running":
+            shown += json.dumps(container.top())
+        assert not [secret for secret in secrets if secret in shown], container.name
+
+
+def test_a_port_that_was_taken_meanwhile_is_replaced(runtime):
+    server = Redis()
+    server.attach(runtime)
+    node = server.primary.machine
+    node.port.close()
+    with socket.socket() as thief:
+        thief.bind(node.address())
+        thief.listen()
+        server.start()
+        assert node.address() != thief.getsockname()
+        assert server.client().ping()
+    server.stop()
+
+
+def test_an_image_that_is_there_is_not_pulled(runtime, monkeypatch):
+    def pull(*_):
+        raise AssertionError("it was pulled")
+
+    monkeypatch.setattr(images_module, "pull", pull)
+    started(runtime, Redis()).stop()
+
+
+def test_an_image_that_cannot_be_had_is_named_once_with_both_ways_out(
+    client, monkeypatch, capsys
+):
+    image = "127.0.0.1:1/none:1"
+    monkeypatch.setenv("LABS_IMAGE_REDIS", image)
+    session = Session()
+    server = Redis(replicas=2)
+    try:
+        server.attach(ContainerRuntime(session))
+        with pytest.raises(RuntimeUnavailable) as caught:
+            side_by_side([node.machine.start for node in server.nodes])
+    finally:
+        session.close()
+    said = str(caught.value)
+    assert image in said and "refused" in said
+    assert "LABS_RUNTIME=processes" in said and "LABS_IMAGE_REDIS=" in said
+    assert capsys.readouterr().err == f"Fetching the image {image}, once ... failed\n"
+
+
+def test_an_ended_session_leaves_no_container_network_or_volume(client):
+    session = Session()
+    runtime = ContainerRuntime(session)
+    started(runtime, Redis())
+    volumes = [v for c in containers_of(client, runtime) for v in volumes_of(c)]
+    assert volumes
+    session.close()
+    assert not left_of(client, session.id)
+    assert not {v.name for v in client.volumes.list()} & set(volumes)
+
+
+KERNEL = """
+from labkit import Redis
+from labkit.runtimes import Session
+from labkit.runtimes.containers import ContainerRuntime
+session = Session()
+server = Redis(replicas=1)
+server.attach(ContainerRuntime(session))
+server.start()
+server.primary.pause()
+print(session.id, flush=True)
+input()
+"""
+
+
+def test_a_killed_kernel_leaves_nothing_within_ten_seconds(client):
+    words = [sys.executable, "-c", KERNEL]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        words, cwd=LABS, stdin=pipe, stdout=pipe, text=True
+    ) as kernel:
+        session_id = kernel.stdout.readline().strip()
+        containers = [x for x in left_of(client, session_id) if hasattr(x, "image")]
+        volumes = {v for container in containers for v in volumes_of(container)}
+        assert len(containers) == 2 and volumes
+        kernel.send_signal(signal.SIGKILL)
+    wait_until(
+        lambda: not left_of(client, session_id), 10, f"{session_id} left something"
+    )
+    assert not {v.name for v in client.volumes.list()} & volumes
+
+
+@pytest.fixture
+def idle():
+    """A machine whose container is what a test makes of it."""
+    session = Session()
+    yield Container(ContainerRuntime(session), "idle", settings={})
+    session.close()
+
+
+def test_a_machine_that_is_not_launched_is_named_by_those_that_wait_for_it(
+    idle, monkeypatch
+):
+    monkeypatch.setattr(machine_module, "PATIENCE", 0.1)
+    with pytest.raises(StartFailed, match="idle was not launched"):
+        idle.until_launched()
+
+
+def test_a_wait_for_another_machine_lasts_as_long_as_a_pull(idle, monkeypatch):
+    monkeypatch.setattr(machine_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(Images, "busy", lambda images: True)
+    pulled = threading.Timer(1, idle._launched.set)
+    pulled.start()
+    idle.until_launched()
+    pulled.join()
+
+
+class Answering:
+    """Stands for testcontainers' container and docker-py's, with one answer."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def get_wrapped_container(self):
+        return self
+
+    def reload(self):
+        raise self.error
+
+
+def test_a_container_that_was_removed_is_told_as_such(idle):
+    assert idle.exit_reason() == "it has not ended"
+    idle._container = Answering(docker.errors.NotFound("gone"))
+    assert idle.exit_reason() == "its container was removed"
+    assert not idle.frozen()
+
+
+@pytest.mark.parametrize(
+    "error", [requests.ConnectionError("refused"), docker.errors.APIError("restarts")]
+)
+def test_memory_is_unknown_while_the_engine_restarts(idle, error):
+    idle._container = Answering(error)
+    assert idle.memory() == 0
+
+
+@pytest.fixture
+def no_engine(monkeypatch, tmp_path):
+    """Nothing on this machine names an engine."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(engine, "SOCKET", str(tmp_path / "docker.sock"))
+    return monkeypatch
+
+
+def test_no_engine_is_told_at_once(no_engine):
+    began = time.monotonic()
+    assert "docker.sock" in engine_problem()
+    assert time.monotonic() - began < 0.5
+
+
+def test_an_engine_on_another_machine_is_refused(no_engine):
+    no_engine.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+    assert "another machine" in engine_problem()
+
+
+def test_an_engine_that_is_not_running_is_told(no_engine):
+    no_engine.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    assert engine_problem() == "nothing listens on tcp://127.0.0.1:1"
+
+
+def test_an_engine_that_does_not_answer_is_given_up(no_engine):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        no_engine.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        assert "did not answer" in engine_problem()
+        assert time.monotonic() - began < 4
+
+
+def test_an_engine_outside_the_notebooks_container_is_refused(client, monkeypatch):
+    monkeypatch.setattr(engine, "inside_a_container", lambda: True)
+    monkeypatch.setattr(engine, "shares_loopback", lambda _: False)
+    assert "another loopback" in engine_problem()

@@ -1,0 +1,134 @@
+"""Promises of the runtime of processes, whatever the server."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from labkit import RuntimeUnavailable, TimedOut, faults, wait_until
+from labkit.runtimes import Session, processes, surroundings
+from labkit.runtimes.cleaner import processes_in
+from labkit.runtimes.processes import ProcessMachine, ProcessRuntime, stopped
+from labkit.servers.base import Node
+
+
+def test_a_process_is_stopped_when_it_is_frozen_or_gone():
+    child = subprocess.Popen(["sleep", "60"])
+    assert not stopped(child.pid)
+    child.send_signal(signal.SIGSTOP)
+    wait_until(lambda: stopped(child.pid), 10, "it runs on")
+    child.kill()
+    child.wait()
+    assert stopped(child.pid)
+
+
+class Family(ProcessMachine):
+    """A process with children, in place of a server."""
+
+    def prepare(self):
+        pass
+
+    def command(self):
+        return ["sh", "-c", "sleep 60 & sleep 60 & wait"]
+
+
+@pytest.fixture
+def session():
+    session = Session()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def family(session):
+    machine = Family(ProcessRuntime(session), "family")
+    machine.start()
+    wait_until(lambda: len(pids_of(machine)) == 3, 10, "its children did not come")
+    return machine
+
+
+def pids_of(machine):
+    return sorted(processes_in(machine.directory))
+
+
+def test_a_paused_machine_has_no_thread_that_runs(family):
+    family.pause()
+    states = {
+        task.read_text().rpartition(")")[2].split()[0]
+        for pid in pids_of(family)
+        for task in Path(f"/proc/{pid}/task").glob("*/stat")
+    }
+    assert states <= {"T"}
+
+
+def test_a_pause_reaches_a_child_that_was_born_meanwhile(family, monkeypatch):
+    looks = iter([pids_of(family)[:1]])  # then all of them
+    monkeypatch.setattr(
+        processes, "processes_in", lambda folder: next(looks, pids_of(family))
+    )
+    family.pause()
+    assert all(map(stopped, pids_of(family)))
+
+
+def test_a_pause_that_does_not_succeed_is_undone(family, monkeypatch):
+    def too_late(condition, within, otherwise):
+        condition()
+        raise TimedOut(otherwise)
+
+    monkeypatch.setattr(processes, "wait_until", too_late)
+    with pytest.raises(TimedOut, match="do not freeze"):
+        family.pause()
+    wait_until(lambda: not any(map(stopped, pids_of(family))), 10, "still frozen")
+
+
+def test_a_frozen_server_that_runs_again_shows_on_the_faults_meter(family):
+    with faults.paused(Bare(family)) as fault:
+        assert fault.meter() == 1
+        family.resume()
+        wait_until(lambda: fault.meter() == 0, 10, "the meter cannot read 0")
+        family.pause()
+        assert fault.meter() == 1
+        family.kill()
+        assert fault.meter() == 0
+
+
+class Bare(Node):
+    """A node that no client talks to."""
+
+    def answers(self):
+        return True
+
+    def ready(self, within=60):
+        pass
+
+
+class Lacking(Family):
+    """A server whose wheel does not exist for this computer."""
+
+    def command(self):
+        import no_such_wheel  # noqa: F401
+
+
+def test_a_server_whose_package_is_missing_is_told_with_the_way_out(session):
+    machine = Lacking(ProcessRuntime(session), "lacking")
+    with pytest.raises(RuntimeUnavailable, match=r"`no_such_wheel` is missing.*Docker"):
+        machine.start()
+
+
+LEAKS = {
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "JAVA_TOOL_OPTIONS": "-Xmx1m",
+    "JDK_JAVA_OPTIONS": "-Xmx1m",
+    "KAFKA_OPTS": "-Xmx1m",
+    "PYTHONPATH": "/nowhere",
+    "LANG": "tr_TR.UTF-8",
+    "LC_NUMERIC": "de_DE.ISO-8859-1",
+    "https_proxy": "http://127.0.0.1:9",
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_variable_of_the_readers_reaches_no_server(name):
+    seen = surroundings.for_servers({name: LEAKS[name], "HOME": "/home"})
+    assert seen == {"HOME": "/home", "LC_ALL": "C.UTF-8"}

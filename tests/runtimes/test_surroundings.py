@@ -1,0 +1,313 @@
+"""Bad surroundings end in one clear error that says what to do, and leave nothing."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from labkit import RuntimeUnavailable, prepare, wait_until
+from labkit.runtimes import cache, progress
+from labkit.runtimes.session import data_root
+from labkit.runtimes.users import works
+from labkit.servers.postgres.process import binaries, copy
+
+ROOT = Path(__file__).parents[2]
+LABS = ROOT / "labs"
+START = (
+    "from labkit import App, Kafka, Lab, Nginx, Postgres, Redis, shop\n"
+    "lab = Lab('surroundings')\n"
+)
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
+
+
+def run(code, *prefix, **env):
+    """Run code as a kernel would; its exit status and the last line it wrote."""
+    return subprocess.run(
+        [*prefix, sys.executable, "-c", code],
+        cwd=LABS,
+        env={**os.environ, "LABS_RUNTIME": "processes", **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def error(done):
+    """The text of the one error that ended it."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    # one error, not a chain of three that a reader would have to unravel from below
+    return done.stderr.rpartition("\nlabkit.")[2] or done.stderr
+
+
+def left_in(folder):
+    return [p.name for p in Path(folder).iterdir() if p.name.startswith("labs-")]
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory):
+    """A folder whose path leaves room for a socket's name, unlike pytest's own."""
+    return tmp_path_factory.mktemp("d")
+
+
+def test_an_unknown_runtime_is_named_with_the_known_ones(tmp_path):
+    said = error(run(START, LABS_RUNTIME="podman", LABS_DATA=str(tmp_path)))
+    assert "'podman'" in said and "containers or processes" in said
+    assert not left_in(tmp_path)
+
+
+def test_containers_without_an_engine_say_how_to_go_on(tmp_path):
+    env = {"LABS_RUNTIME": "containers", "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    said = error(run(START, LABS_DATA=str(tmp_path), **env))
+    assert "no Docker engine answers" in said and "LABS_RUNTIME=processes" in said
+    assert not left_in(tmp_path)
+
+
+def test_without_an_engine_and_without_a_wish_processes_are_used(tmp_path):
+    env = {"LABS_RUNTIME": "", "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    done = run(START + "print(lab.runtime.name)", **env)
+    assert done.stdout == "processes\n", done.stderr
+
+
+def test_no_jars_and_no_network_say_both_and_how_to_go_on(tmp_path):
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    code = START + "lab.start(Kafka())"
+    cache = tmp_path / "cache"
+    data = tmp_path / "data"
+    data.mkdir()
+    said = error(run(code, LABS_CACHE=str(cache), LABS_DATA=str(data), **nowhere))
+    assert f"not all in the cache folder {cache}" in said
+    assert "Connect to the network" in said and "LABS_RUNTIME=containers" in said
+    assert not left_in(data)
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "cache"
+    said = error(run(START + "lab.start(Postgres())", LABS_CACHE=str(path)))
+    assert str(path) in said and "LABS_CACHE=" in said
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    with pytest.raises(RuntimeUnavailable) as caught:
+        cache.made("thing", full, "a thing")
+    said = str(caught.value)
+    assert f"The cache folder {tmp_path} cannot be written" in said
+    assert "No space left on device" in said and "LABS_CACHE=" in said
+
+
+def test_what_is_missing_besides_is_not_blamed_on_the_cache_folder(
+    tmp_path, monkeypatch
+):
+    def no_java(path):
+        raise FileNotFoundError(2, "No such file or directory", "java")
+
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="java"):
+        cache.made("thing", no_java, "a thing")
+
+
+def test_a_copy_that_ends_without_a_word_is_told_by_its_status(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", refusing(tmp_path, "cp"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(OSError, match="cp ended with status 1"):
+        copy(tmp_path, tmp_path / "copy")
+
+
+def test_a_data_folder_may_be_named_from_where_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABS_DATA", "here")
+    assert data_root() == tmp_path.resolve() / "here"
+
+
+def test_what_takes_longer_than_expected_is_told_once_with_its_size(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    monkeypatch.setattr(progress, "QUIET", 0.05)
+
+    def slow(path):
+        wait_until(lambda: "jars" in "".join(said()), 10, "nothing was told")
+        path.touch()
+
+    def said():
+        lines.append(capsys.readouterr().err)
+        return lines
+
+    lines = []
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(cache.made, "jars", slow, "jars (45 MB)")
+    assert re.fullmatch(
+        r"Preparing jars \(45 MB\), once ... \d\.\d s\n", "".join(said())
+    )
+
+
+def test_what_is_quickly_made_is_not_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    cache.made("thing", lambda path: path.touch(), "a thing (1 kB)")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_server_is_prepared_when_a_lab_first_starts_it_and_no_other_is(tmp_path):
+    done = run(START + "lab.start(Postgres())", LABS_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (made,) = [path.name for path in tmp_path.iterdir() if path.name[0] != "."]
+    assert made.startswith("postgres-")
+
+
+def test_preparing_that_cannot_write_ends_in_one_line(capsys, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    monkeypatch.setenv("LABS_RUNTIME", "processes")
+    monkeypatch.setattr(progress, "QUIET", progress.QUIET)  # `main` changes it
+    monkeypatch.setattr(Path, "rename", full)
+    monkeypatch.setattr(prepare.servers, "parts", lambda form: [Template])
+    assert prepare.main() == 1
+    assert "No space left on device" in capsys.readouterr().err
+
+
+class Template:
+    """In place of a server's `Process`."""
+
+    @staticmethod
+    def make_once():
+        cache.made("template", lambda path: path.touch(), "a template (1 kB)")
+
+
+def small_disk(folder, megabytes):
+    """The prefix that runs a command with a small file system mounted at `folder`."""
+    mount = f"mount -t tmpfs -o size={megabytes}m none {folder}"
+    prefix = ["unshare", "--user", "--map-root-user", "--mount"]
+    if os.geteuid() == 0:
+        prefix = ["unshare", "--mount"]
+    if subprocess.run([*prefix, "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("no small file system can be mounted here")
+    return [*prefix, "sh", "-c", f'{mount} && exec "$@"', "sh"]
+
+
+def test_too_little_room_is_said_before_anything_starts(tmp_path):
+    said = error(run(START, *small_disk(tmp_path, 20), LABS_DATA=str(tmp_path)))
+    assert f"{tmp_path} has" in said and "MB free" in said and "LABS_DATA=" in said
+
+
+def test_a_disk_that_fills_up_before_a_start_is_named(tmp_path):
+    fill = (
+        "import pathlib\n"
+        f"place = pathlib.Path({str(tmp_path)!r})\n"
+        "(place / 'ballast').write_bytes(bytes(310 << 20))\n"
+    )
+    after = (
+        "try:\n lab.start(Postgres())\n"
+        "finally:\n print([p.name for p in place.iterdir()])\n"
+    )
+    done = run(
+        START + fill + after, *small_disk(tmp_path, 320), LABS_DATA=str(tmp_path)
+    )
+    said = error(done)
+    assert "No space left on device" in said and "LABS_DATA=" in said
+    assert done.stdout == "['ballast']\n"
+
+
+def test_a_taken_port_is_shown_by_the_servers_own_words(tmp_path):
+    code = START + (
+        "import socket\n"
+        "taken = socket.create_server(('127.0.0.1', 0))\n"
+        "server = Postgres()\n"
+        "attach = server.attach\n"
+        "def steal(runtime):\n"
+        " attach(runtime)\n"
+        " server.primary.machine.port.number = taken.getsockname()[1]\n"
+        "server.attach = steal\n"
+        "lab.start(server)\n"
+    )
+    said = error(run(code, LABS_DATA=str(tmp_path)))
+    assert "Address already in use" in said
+    assert not left_in(tmp_path)
+
+
+@pytest.fixture
+def spaced():
+    """Short, because a socket's path may not be long."""
+    with tempfile.TemporaryDirectory(prefix="my shop's ", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_everything_works_in_a_folder_whose_name_has_spaces(spaced):
+    code = START + (
+        "db, cache, queue = lab.start(Postgres(replicas=1), Redis(), Kafka())\n"
+        "db.primary.sql('create table t ()')\n"
+        "db.replica.wait_for(db.primary.lsn())\n"
+        "queue.create_topic('t')\n"
+        "with db.primary.connect() as one: shop.schema.create(one)\n"
+        "app = lab.start(App(database=db))\n"
+        "edge = lab.start(Nginx(upstreams=[app]))\n"
+        "assert edge.get('/stores/1').status == 200\n"
+        "lab.close()\n"
+        "print('done')\n"
+    )
+    done = run(code, LABS_DATA=str(spaced))
+    assert done.stdout == "done\n", done.stderr
+    assert not left_in(spaced)
+
+
+def test_a_path_too_long_for_a_socket_is_said(tmp_path):
+    folder = tmp_path / ("x" * 90)
+    folder.mkdir()
+    said = error(run(START + "lab.start(Postgres())", LABS_DATA=str(folder)))
+    assert "too long" in said and not left_in(folder)
+
+
+def refusing(folder, *names):
+    """A PATH on which the named programs fail, as where namespaces are forbidden."""
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@root_only
+def test_root_without_namespaces_and_without_nobody_is_told_three_ways_out(tmp_path):
+    path = refusing(tmp_path, "unshare", "setpriv")
+    said = error(run(START + "lab.start(Postgres())", PATH=path))
+    assert "refuses to run as root" in said
+    assert "ordinary user" in said and "LABS_RUNTIME=containers" in said
+
+
+@root_only
+def test_root_without_namespaces_runs_postgres_as_nobody(tmp_path):
+    reach = ["setpriv", "--reuid=65534", "--clear-groups", "--"]
+    if not works([*reach, str(binaries() / "postgres"), "--version"]):
+        pytest.skip("the account nobody cannot reach this virtual environment")
+    code = START + (
+        "db = lab.start(Postgres(replicas=1))\n"
+        "import psutil\n"
+        "print(psutil.Process(db.primary.machine._process.pid).username())\n"
+    )
+    done = run(
+        code, PATH=refusing(tmp_path, "unshare"), LABS_CACHE=str(tmp_path / "cache")
+    )
+    assert done.stdout == "nobody\n", done.stderr
+
+
+def test_a_lab_name_that_does_not_exist_lists_those_that_do():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "incident.py"), "no_such_lab"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "no_such_lab" in done.stderr and "bad_partition" in done.stderr

@@ -1,0 +1,423 @@
+"""Promises of the shop on real servers, the same in both runtimes.
+
+LABS_RUNTIME chooses one. Everything is done twice: a cell may be run again.
+"""
+
+from random import Random
+
+import psycopg
+import pytest
+
+from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
+from labkit.shop import carts, staff, tables, topics, traffic, web
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = Lab("test_shop_servers")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="module")
+def db(lab):
+    loaded = {"shared_preload_libraries": "pg_stat_statements"}
+    return lab.start(Postgres(replicas=1, settings=loaded))
+
+
+@pytest.fixture
+def shops(db):
+    return tables.Tables(db)
+
+
+@pytest.fixture(scope="module")
+def kafka(lab):
+    return lab.start(Kafka())
+
+
+@pytest.fixture(scope="module")
+def redis(lab):
+    return lab.start(Redis())
+
+
+@pytest.fixture
+def cache(redis):
+    client = redis.client()
+    carts.clear(client)
+    return client
+
+
+def orders(count=5, seed=7):
+    return traffic.orders(Random(seed), count, stores=20)
+
+
+def changes(count=3):
+    return traffic.price_changes(Random(7), count, store=7)
+
+
+def test_a_clean_shop_is_as_new_on_every_node_and_cleaning_twice_is_as_once(shops):
+    for change in changes():
+        shops.save_price(change)
+    shops.fill_orders(10)
+    for again in (shops.clean, shops.clean, shops.create, shops.create):
+        again()
+        for node in shops.db.nodes:
+            assert node.sql("select id from orders") == []
+            prices = node.sql("select id, price_cents, version from products")
+            assert all(row[1:] == (shop.schema.list_price(row[0]), 0) for row in prices)
+
+
+def test_a_transaction_left_open_does_not_stop_a_clean_start(shops):
+    report = shops.db.primary.connect(autocommit=False)
+    report.execute("lock table products, orders")
+    shops.clean()
+    shops.create()
+    with pytest.raises(psycopg.OperationalError):
+        report.execute("select 1")
+
+
+def test_sql_of_the_labs_own_is_run_whenever_the_tables_are_made(db):
+    more = "drop table if exists outbox; create table outbox (id int)"
+    mine = tables.Tables(db, more=more)
+    db.primary.sql("insert into outbox values (1)")
+    mine.create()
+    assert db.replica.sql("select * from outbox") == []
+
+
+def test_a_saved_price_is_seen_by_whoever_has_replayed_its_token(shops):
+    run = History()
+    for change in changes():
+        saved = shops.save(run, change)
+        assert saved.version == change.version
+        shops.db.replica.wait_for(saved.token)
+        seen = shops.look(run, change.product, lambda: shops.db.replica)
+        assert (seen.version, seen.value) == (change.version, change.price_cents)
+        assert seen.node == "replica1" and seen.key == saved.key
+    assert checks.read_your_writes(run).holds
+
+
+def test_orders_placed_are_read_back_and_placed_again_are_there_once(shops):
+    run = History()
+    with shops.db.primary.connect() as session:
+        for order in orders():
+            shops.place(run, order)
+            shops.place(run, order, session, inner=True)
+    shops.catch_up()
+    assert shops.read_back(run).value == [1, 2, 3, 4, 5]
+    assert shops.read_back(run, shops.db.replica).node == "replica1"
+    assert {op.outcome for op in run} == {"ok"}
+
+
+def test_an_order_that_is_refused_is_in_the_history_as_failed(shops):
+    run = History()
+    nowhere = traffic.Order(1, store=999, product=1, quantity=1, amount_cents=1)
+    assert shops.place(run, nowhere).outcome == "fail"
+    assert shops.read_back(run).value == []
+
+
+def test_orders_filled_in_fit_the_shop(shops):
+    for _ in range(2):
+        shops.fill_orders(100, stores=10)
+        wrong = """select count(*) from orders o join products p on p.id = product_id
+                   where p.store_id <> o.store_id"""
+        each = "select distinct count(*) from orders group by store_id"
+        assert shops.db.primary.value(wrong) == 0
+        assert shops.db.primary.sql(each) == [(10,)]
+
+
+def test_a_role_reads_the_shop_also_when_its_tables_are_made_anew(shops):
+    shops.login(limit=1)
+    storefront = shops.login(limit=1)
+    shops.create()
+    with storefront() as session:
+        assert session.execute("select count(*) from products").fetchone() == (100,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("delete from products")
+        with pytest.raises(psycopg.OperationalError, match="too many"):
+            storefront()
+    tables.until_gone(shops.db.primary, "storefront")
+
+
+def test_who_holds_a_lock_and_who_waits_is_told_by_name(shops):
+    primary = shops.db.primary
+    for _ in range(2):
+        with (
+            shop.Crowd() as crowd,
+            primary.connect(application_name="page") as page,
+            tables.left_open(primary, "lock table products", name="migration"),
+        ):
+            crowd.send(page.execute, "select count(*) from products")
+            tables.until_waiting(primary, "page")
+            assert tables.waiting(primary) == tables.waiting(primary, "page") == 1
+            assert tables.waiting(primary, "migration") == 0
+            assert tables.locks(primary, "migration") == 1
+            assert tables.hang_up(primary, "migration") == 1
+            assert tables.locks(primary, "migration") == 0
+
+
+def test_a_report_left_open_keeps_its_snapshot(shops):
+    count = "select count(*) from orders"
+    with tables.left_open(shops.db.primary, count) as report:
+        shops.place(History(), orders(1)[0])
+        assert report.execute(count).fetchone() == (0,)
+    tables.until_gone(shops.db.primary, "report")
+
+
+def test_statements_are_counted_as_the_server_counts_them(shops):
+    run, cost, primary = History(), {}, shops.db.primary
+    with shops.login()() as session:
+        ask = tables.asking(run, "shopkeeper 1", session)
+        for _ in range(2):
+            with tables.counted(primary, "storefront", cost):
+                ask("select name from stores where id = %s", [1])
+                ask("select name from products where store_id = %s", [1])
+        assert cost["statements"] == 2 and cost["blocks"] > 0
+        assert tables.calls(primary, "from products") == 1
+    assert [(op.key, op.extra["rows"]) for op in run][:2] == [
+        ("stores", 1),
+        ("products", 5),
+    ]
+
+
+def test_a_pool_has_as_many_connections_as_it_was_asked_for(shops):
+    pid = "select pg_backend_pid()"
+    with tables.pool(shops.db.primary, 2, application_name="pooled") as pool:
+        assert tables.sessions(shops.db.primary, "pooled") == 2
+        with pool.connection() as one, pool.connection() as other:
+            assert one.execute(pid).fetchone() != other.execute(pid).fetchone()
+    tables.until_gone(shops.db.primary, "pooled")
+
+
+def test_a_process_is_killed_at_its_point_once_for_each_order_and_replaced(shops):
+    team, met = staff.Staff(shops.db.primary, every=2), []
+    for _ in range(2):
+        shops.create()
+        with team.killed("before the commit") as fault:
+            for order in [*orders(4), *orders(4)]:
+                try:
+                    process = team.the("checkout")
+                    tables.insert(process.session, order)
+                    team.reached(process, "elsewhere", order.order_id)
+                    team.reached(process, "before the commit", order.order_id)
+                    process.session.commit()
+                except staff.Died:
+                    met.append(order.order_id)
+            assert fault.meter() == 2
+        assert shops.order_ids() == [1, 2, 3, 4]
+        team.dismiss()
+    assert met == [2, 4, 2, 4]
+    team.reached(team.the("checkout"), "before the commit", 2)  # no fault, no death
+    team.dismiss()
+
+
+def test_a_step_is_recorded_for_its_client_if_there_is_a_run(shops):
+    team, run = staff.Staff(shops.db.primary), History()
+    process = team.the("checkout")
+    with process.step("commit", "orders", 1):
+        process.session.commit()
+    process.run, process.client = run, "customer 2"
+    with (
+        shop.refusable(run, "customer 2", "write", "orders", 2),
+        process.step("commit", "orders", 2),
+    ):
+        team.die(process)
+    assert [(op.client, op.op, op.outcome) for op in run] == [
+        ("customer 2", "write", "unknown"),
+        ("customer 2", "commit", "unknown"),
+    ]
+
+
+def test_connected_replicas_have_received_what_the_primary_has(shops):
+    shops.place(History(), orders(1)[0])
+    tables.until_received(shops.db.primary)
+    end = shops.db.primary.lsn()
+    assert shops.db.replica.value("select pg_last_wal_receive_lsn() >= %s", [end])
+
+
+def test_customers_of_the_web_pages_are_recorded_and_refusable(lab, shops):
+    site, run = lab.start(App(database=shops.db)), History()
+    for _ in range(2):
+        web.browse(run, site, "customer 1", store=7, tick=1)
+        web.browse(run, site, "customer 1", store=999)
+        web.buy(run, site, "customer 2", orders(1)[0])
+    assert [op.outcome for op in run.ops("browse")] == ["ok", "unknown"] * 2
+    assert [op.outcome for op in run.ops("checkout")] == ["ok", "fail"]
+    assert run.ops()[0].extra["tick"] == 1
+    traces = {line["traceparent"] for line in site.request_log()}
+    assert len(traces) == 6
+
+
+def test_orders_sent_are_read_in_order_from_a_topic_that_nobody_used(kafka):
+    for _ in range(2):
+        shelf = topics.Topics(kafka)
+        name, run = shelf.fresh(partitions=3), History()
+        shelf.produce(run, orders(50), at_once=20)
+        places = [(op.extra["partition"], op.extra["offset"]) for op in run]
+        found = shelf.records()
+        assert [topics.place_of(r) for r in found] == sorted((name, *p) for p in places)
+        assert len({op.value for op in run.ops("produce", outcome="ok")}) == 50
+        assert shelf.records(partition=1, start=2) == [
+            r for r in found if r.partition == 1 and r.offset >= 2
+        ]
+
+
+def test_workers_take_what_is_there_and_the_lag_is_in_the_history(kafka):
+    shelf, done = topics.Topics(kafka), []
+    shelf.fresh(partitions=2)
+    run = History()
+    shelf.produce(run, orders(60))
+    shelf.work(run, lambda record: not done.append(record), polls=6, batch=10)
+    assert len({topics.place_of(record) for record in done}) == len(done) == 60
+    assert [lag for _, lag in shelf.offsets()] and shelf.lag(run) == [0, 0]
+    first = [op.extra["lag"] for op in run.ops("poll")[:2]]
+    assert sum(first) == 60
+    assert checks.partition_progress(run, polls=5).holds
+
+
+def test_a_record_that_is_not_done_holds_up_its_partition_alone(kafka):
+    shelf, tries = topics.Topics(kafka), []
+    shelf.fresh(partitions=2)
+    run = History()
+    shelf.produce(run, orders(60))
+    bad = shelf.records(partition=0)[3]
+
+    def handle(record):
+        if topics.place_of(record) == topics.place_of(bad):
+            tries.append(record)
+            return False
+        return True
+
+    shelf.work(run, handle, polls=6, batch=10)
+    assert len(tries) == shelf.attempts[topics.place_of(bad)] == 6
+    assert shelf.offsets()[0][0] == 3
+    assert shelf.lag(run)[1] == 0
+    assert checks.partition_progress(run, polls=5).violated
+
+
+def test_a_record_set_aside_says_where_it_came_from(kafka):
+    shelf, run = topics.Topics(kafka), History()
+    for _ in range(2):
+        assert shelf.ensure("orders-dead") == "orders-dead"
+    name = shelf.fresh()
+    shelf.produce(run, orders(1))
+    [record] = shelf.records()
+    shelf.set_aside(run, record, "O-1", ValueError("a comma"), to="orders-dead")
+    dead = shelf.records("orders-dead")[-1]
+    assert (dead.key, dead.value) == (record.key, record.value)
+    assert topics.headers_of(dead) == {
+        "topic": name,
+        "partition": "0",
+        "offset": "0",
+        "error": "a comma",
+    }
+    [op] = run.ops("set aside")
+    assert (op.key, op.value) == (record.key.decode(), "O-1")
+
+
+def test_what_is_done_is_not_pending_any_more(kafka):
+    for _ in range(2):
+        shelf = topics.Topics(kafka, group="relay")
+        shelf.fresh()
+        shelf.produce(History(), orders(3))
+        first, *others = shelf.pending()
+        shelf.done(first)
+        assert shelf.pending() == others and len(others) == 2
+        shelf.done(others[-1])
+        assert shelf.pending() == []
+
+
+def test_records_are_read_to_a_mark_without_the_marks(kafka):
+    shelf = topics.Topics(kafka)
+    shelf.fresh(partitions=2)
+    shelf.produce(History(), orders(30))
+    before = shelf.until_copied([1])
+    for _ in range(2):
+        assert shelf.records_to_mark(partitions=(0, 1)) == [
+            record for record in shelf.records() if record.value != topics.MARK
+        ]
+    after = shelf.until_copied([1], above=before)
+    assert all(after[part][1] > before[part][1] for part in (0, 1))
+
+
+def test_the_state_of_a_topic_is_what_the_brokers_say(kafka):
+    shelf = topics.Topics(kafka, base="mirrored")
+    shelf.fresh(assignments={0: [1], 1: [1]}, retention_ms="60000")
+    shelf.in_sync(1)
+    assert [part["leader_id"] for part in shelf.state()] == [1, 1]
+    assert shelf.led_by_others(2) == [1, 1] and shelf.led_by_others(1) == []
+    assert shelf.load(orders(30), partitions=3) == shelf.kafka.end_offsets(shelf.name)
+
+
+def test_carts_that_are_there_are_read_and_those_that_are_not_are_none(cache):
+    run = History()
+    carts.fill_carts(run, cache, 3)
+    cache.delete("cart:02")
+    carts.read_carts(run, cache, 3)
+    values = [op.value for op in run.ops("read")]
+    assert values == ["2 x product 1", None, "1 x product 3"]
+
+
+def test_a_full_server_evicts_or_refuses_and_its_figures_are_in_the_history(cache):
+    cache.config_set("maxmemory-policy", "allkeys-lru")
+    for policy in ("allkeys-lru", "noeviction"):
+        carts.clear(cache)
+        run = History()
+        carts.fill_carts(run, cache, 5)
+        carts.lie_idle(cache, "cart:*")
+        cache.config_set("maxmemory-policy", policy)
+        cache.config_set("maxmemory", cache.info("memory")["used_memory"] + 2**18)
+        refused = carts.fill_pages(cache, 1000)
+        seen = carts.figures(run, cache, "stats", "evicted_keys", "no such figure")
+        assert (refused > 0) == (policy == "noeviction")
+        assert carts.refused_writes(cache) == refused
+        assert (seen["evicted_keys"] > 0) == (policy == "allkeys-lru")
+        assert shop.figures(run, "evicted_keys") == [seen["evicted_keys"]]
+        assert seen["no such figure"] == 0
+    carts.clear(cache)
+    assert cache.config_get("maxmemory")["maxmemory"] == "0"
+
+
+def test_a_page_is_read_as_it_was_cached_and_is_gone_after_its_time(cache):
+    made = {"version": 1, "prices": [500, 637]}
+    assert carts.page(cache, "page:store:7") is None
+    assert carts.keep_page(cache, "page:store:7", made, ttl_ms=5000) == made
+    assert carts.page(cache, "page:store:7") == made
+    carts.read_often(cache, "page:store:7", 10)
+    assert 0.5 < carts.hit_ratio(cache.info("stats")) < 1
+    carts.keep_page(cache, "page:store:8", made, ttl_ms=20)
+    carts.let_pass(cache, 40)
+    assert carts.page(cache, "page:store:8") is None
+
+
+def test_a_lease_is_given_back_by_its_holder_alone(cache):
+    cache.set("lock:page", "mine")
+    assert not carts.release(cache, "lock:page", "another's")
+    assert carts.release(cache, "lock:page", "mine")
+    assert not carts.release(cache, "lock:page", "mine")
+
+
+def test_whoever_finds_no_page_has_noticed_its_expiry(cache):
+    run = Run("control", False, False, "holds", History(), Random(7))
+    carts.keep_page(cache, "page:store:7", {"version": 1})
+    assert carts.look(run, cache, "customer 1", "page:store:7") == {"version": 1}
+    carts.note_expiry(run, "page:store:7")
+    assert run.history.ops("expire") == []
+    cache.delete("page:store:7")
+    assert carts.look(run, cache, "customer 2", "page:store:7") is None
+    carts.note_expiry(run, "page:store:7")
+    assert [op.value for op in run.history.ops("look")] == ["hit", "miss"]
+    assert len(run.history.ops("expire", key="page:store:7")) == 1
+
+
+def test_something_is_due_once_in_its_time(cache):
+    assert carts.due(cache, "view", 60_000)
+    assert not carts.due(cache, "view", 60_000)
+    assert carts.due(cache, "price", 60_000)
+
+
+def test_a_server_that_is_renewed_has_forgotten_everything(lab):
+    server = lab.start(Redis(name="second"))
+    for _ in range(2):
+        server.client().set("cart:01", "a mug")
+        lab.renew(server)
+        assert server.client().get("cart:01") is None
