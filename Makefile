@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help ready incident test notebooks book links store bench soak lint lock clean
+.PHONY: help ready incident test notebooks class book links store bench soak lint lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
@@ -42,6 +42,10 @@ test: ready ## prove everything: the library, the book, and every lab run again
 
 notebooks: ready ## open the labs in JupyterLab
 	$(PY) -m jupyterlab labs
+
+class: export LABS := $(if $(filter file,$(origin LAB)),$(LABS),$(LAB))
+class: .venv/.installed ## copies for a class, without outputs and solutions (LAB=one)
+	@$(PY) tools/class_copies.py
 
 book: .venv/.installed ## build the site into _build/html
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . -W -n --keep-going

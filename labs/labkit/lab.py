@@ -53,6 +53,7 @@ class Lab:
             raise
         self._report = Report(self.runtime.name)
         show.install()
+        exercises.needs.install()
 
     def has(self, server: type[Server[Any]]) -> bool:
         """Whether this lab's runtime can start servers of a class: has(Prometheus)."""

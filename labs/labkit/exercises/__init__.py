@@ -4,6 +4,7 @@ A notebook asks by name, `lab.exercise("hit ratio", answer)`. What is expected s
 labkit/answers/, a module a lab, together with the hints; so no answer is in sight.
 """
 
+from . import needs
 from .diagnosis import diagnosis, report
 from .grade import (
     Exercise,
@@ -37,6 +38,7 @@ __all__ = [
     "guardrail",
     "keep",
     "keeps",
+    "needs",
     "number",
     "parts",
     "report",
