@@ -29,18 +29,19 @@ help:
 .venv/.installed: requirements.txt tools/setup.py
 	@"$$PYTHON" tools/setup.py
 
-# No stamp: the cache folder may have been deleted, or be another one (LABS_CACHE).
-ready: .venv/.installed
+# No stamp: the cache folder may have been deleted, or be another one (LABS_CACHE). Labs
+# prepare what they start; it is done beforehand for those that run side by side.
+ready: .venv/.installed ## prepare all servers, for a place without a network
 	@echo "Preparing the servers"
 	@cd labs && "../$(PY)" -m labkit.prepare
 
-incident: ready ## run one lab on real servers, here in the terminal (LAB=replica_lag)
+incident: .venv/.installed ## run one lab on real servers, here in the terminal (LAB=replica_lag)
 	@$(PY) tools/incident.py
 
 test: ready ## prove everything: the library, the book, and every lab run again
 	$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder $(TESTS)
 
-notebooks: ready ## open the labs in JupyterLab
+notebooks: .venv/.installed ## open the labs in JupyterLab
 	$(PY) -m jupyterlab labs
 
 class: export LABS := $(if $(filter file,$(origin LAB)),$(LABS),$(LAB))

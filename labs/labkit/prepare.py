@@ -21,8 +21,9 @@ def main() -> int:
     progress.QUIET = 0.0
     try:
         print(f"  cache folder: {cache.folder()}", flush=True)
-        for process in servers.parts("process"):
-            process.make_once()
+        for kind in servers.kinds():
+            if process := servers.part(kind, "process"):
+                process.make_once()
     except (RuntimeUnavailable, StartFailed, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -174,7 +174,7 @@ def test_preparing_that_cannot_write_ends_in_one_line(capsys, monkeypatch, tmp_p
     monkeypatch.setenv("LABS_RUNTIME", "processes")
     monkeypatch.setattr(progress, "QUIET", progress.QUIET)  # `main` changes it
     monkeypatch.setattr(Path, "rename", full)
-    monkeypatch.setattr(prepare.servers, "parts", lambda form: [Template])
+    monkeypatch.setattr(prepare.servers, "part", lambda kind, form: Template)
     assert prepare.main() == 1
     assert "No space left on device" in capsys.readouterr().err
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from prometheus_client import start_http_server
+from promises import *  # noqa: F403
 
 from labkit import (
     History,
@@ -52,6 +53,16 @@ def runtime(cannot_run):
     session = Session()
     yield ContainerRuntime(session)
     session.close()
+
+
+@pytest.fixture(scope="module")
+def server(lab, app, cannot_run):
+    if not lab.has(Prometheus):
+        pytest.skip("no package brings Prometheus as a plain process")
+    try:
+        return lab.start(Prometheus({"shop": app}))
+    except RuntimeUnavailable as error:
+        return cannot_run(str(error))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import functools
 import os
 import pkgutil
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,20 +36,23 @@ def named(name: str) -> Any:
     """The class of a server, "Redis". Raises AttributeError when there is none."""
     if name[0].isupper() and name.lower() in kinds():
         return getattr(import_module(f"{__name__}.{name.lower()}"), name)
-    raise AttributeError(
-        f"labkit has no {name!r}; its servers are {', '.join(kinds())}"
-    )
+    raise AttributeError(f"labkit has no {name!r}; its servers: {', '.join(kinds())}")
 
 
-def parts(form: str) -> Iterator[Any]:
-    """The class `Process` (form "process") or `Container` of every server that has one.
+def handle(kind: str) -> Any:
+    """The class of the server in a package, "redis". Imports its driver."""
+    module = import_module(f"{__name__}.{kind}")
+    names = (name for name in vars(module) if name[0].isupper())
+    return getattr(module, next(name for name in names if name.lower() == kind))
 
-    Imports these servers, and their drivers.
-    """
-    for kind in kinds():
-        if find_spec(f"{__name__}.{kind}.{form}"):
-            module = import_module(f"{__name__}.{kind}.{form}")
-            yield getattr(module, form.capitalize())
+
+def part(kind: str, form: str) -> Any:
+    """The class `Process` (form "process") or `Container` of a server's package, or
+    None. Imports its driver."""
+    package = f"{__name__}.{kind}"
+    if find_spec(f"{package}.{form}") is None:
+        return None
+    return getattr(import_module(f"{package}.{form}"), form.capitalize())
 
 
 def settled(error: BaseException) -> bool | None:
