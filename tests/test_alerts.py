@@ -106,3 +106,66 @@ def test_prometheus_takes_all_alerts_of_the_book(promtool, tmp_path) -> None:
 def test_prometheus_refuses_an_expression_that_is_none(promtool, tmp_path, expr):
     block = GOOD.replace("up == 0", f'"{expr}"')
     assert check(promtool, tmp_path, [block]).returncode != 0
+
+
+# --- and when they ring: a value a minute, and the alerts after a quarter of an hour ---
+
+LAG, AT = "kafka_consumergroup_lag", "kafka_consumergroup_current_offset"
+OF = '{consumergroup="fulfilment", topic="orders", partition="%s"}'
+MEMORY, LIMIT = "redis_memory_used_bytes", "redis_memory_max_bytes"
+ROLE = 'pg_replication_is_replica{instance="%s"}'
+CARTS = '{job="redis-carts"}'
+REQUESTS = 'http_server_request_duration_seconds_count{job="edge"}'
+IN_TIME = (
+    'http_server_request_duration_seconds_bucket{job="edge", le="1", '
+    'http_response_status_code="200"}'
+)
+
+
+def one_of_two(stuck: str) -> dict[str, str]:
+    """Two partitions with lag: the offset of one moves on, the other's is `stuck`."""
+    return {
+        LAG + OF % 0: "9x20",
+        AT + OF % 0: "0+7x20",
+        LAG + OF % 1: "9x20",
+        AT + OF % 1: stuck,
+    }
+
+
+RINGS = [
+    ("PartitionStandsStill", one_of_two("26x20"), 1),
+    ("PartitionStandsStill", one_of_two("26+1x20"), 0),
+    ("CartsNearlyFull", {MEMORY + CARTS: "81x20", LIMIT + CARTS: "100x20"}, 1),
+    ("CartsNearlyFull", {MEMORY + CARTS: "79x20", LIMIT + CARTS: "100x20"}, 0),
+    ("CartsNearlyFull", {MEMORY + CARTS: "81x20", LIMIT + CARTS: "0x20"}, 0),
+    ("BudgetBurnsFast", {REQUESTS: "0+100x20", IN_TIME: "0+85x20"}, 1),
+    ("BudgetBurnsFast", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
+    ("NobodyReachesTheShop", {REQUESTS: "5x20", IN_TIME: "5x20"}, 1),
+    ("NobodyReachesTheShop", {}, 1),
+    ("NobodyReachesTheShop", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
+    ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "0x20"}, 1),
+    ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
+]
+
+
+@pytest.mark.parametrize(("name", "series", "times"), RINGS)
+def test_an_alert_rings_when_it_should(promtool, tmp_path, name, series, times):
+    rules = next(block for block in RULES if f"alert: {name}\n" in block)
+    (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
+    firing = f'ALERTS{{alertname="{name}", alertstate="firing"}}'
+    asked = {
+        "expr": f"count({firing}) or vector(0)",
+        "eval_time": "15m",
+        "exp_samples": [{"value": times, "labels": "{}"}],
+    }
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    suite = {
+        "rule_files": ["rules.yml"],
+        "tests": [
+            {"interval": "1m", "input_series": given, "promql_expr_test": [asked]}
+        ],
+    }
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(suite), encoding="utf-8")
+    command = [promtool, "test", "rules", str(tmp_path / "tests.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
