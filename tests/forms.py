@@ -61,6 +61,7 @@ def an_incident(clients=3, operations=30, **changes):
     for n in range(operations):
         client, read = f"client {n % clients}", n // clients % 2
         op = Op(0, client, "read" if read else "write", "k", t_call=n, t_ret=n + 0.5)
+        op.node = "replica1" if read else None
         op.version, op.outcome = n // clients // 2, "ok"
         if read and client == "client 0" and n > operations // 2:
             op.version = 0

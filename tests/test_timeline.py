@@ -46,6 +46,23 @@ def test_the_lanes_of_a_timeline_can_be_chosen():
         names(["nobody"])
 
 
+@pytest.mark.parametrize(
+    ("nodes", "lanes"),
+    [
+        (("db", "copy", "db"), ["c at copy", "c at db"]),
+        ((None, "db"), ["c at db", "c, write"]),
+        (("db", "db"), ["c"]),
+    ],
+)
+def test_a_single_client_has_a_lane_for_each_server_that_answered(nodes, lanes):
+    history = History()
+    for n, node in enumerate(nodes):
+        op = "read" if node else "write"
+        history.add(Op(0, "c", op, node=node, t_call=n, t_ret=n, outcome="ok"))
+    drawn = Elements(show.timeline(run(history=history)).html).named("li")
+    assert [e.text.split(":")[0] for e in drawn] == lanes
+
+
 def test_a_crowd_is_drawn_as_groups():
     history = History()
     for n in range(34):
@@ -72,7 +89,8 @@ def test_every_outcome_has_a_shape_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("clients", "operations"), [(1, 1), (1, 120), (6, 600), (12, 5000), (40, 5000)]
+    ("clients", "operations"),
+    [(1, 1), (1, 200), (4, 200), (6, 600), (12, 5000), (40, 5000)],
 )
 def test_a_timeline_is_small_however_much_happened(clients, operations):
     html = show.timeline(an_incident(clients, operations)).html
@@ -100,6 +118,6 @@ def test_a_bar_tells_its_operation_to_who_points_at_it(opened):
     tab = opened(show.timeline(an_incident()).html)
     bar = tab.locator("[data-t]").first
     told = bar.get_attribute("data-t")
-    assert told == "client 0 write k, version 0, 500 ms"
+    assert told == "write k, version 0, 500 ms"
     bar.hover()
     assert tab.locator("svg title").text_content() == told

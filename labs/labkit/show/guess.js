@@ -25,7 +25,6 @@ document.querySelectorAll(".lk-guess:not([data-ready])").forEach(function (box) 
   var tail = (ask.of === null ? "" : " of " + ask.of) + (ask.unit ? " " + ask.unit : "");
   form.dataset.lmSuppressShortcuts = "true";
   if (ask.choices.length) {
-    form.setAttribute("role", "group");
     form.setAttribute("aria-label", ask.q);
     ask.choices.forEach(function (c) { make("button", c, {value: c}); });
   } else {

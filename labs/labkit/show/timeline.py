@@ -18,7 +18,8 @@ from .shown import Shown, asset, number, styled
 
 LANES = 12  # more clients than that are drawn in groups
 CELLS = 150  # of all lanes with too many operations to draw each; 40 a lane at most
-LONGEST = 100  # characters of what is told of one operation
+HEAVIEST = 25_000  # characters of a drawing: what is heavier is drawn as counts
+LONGEST = 80  # characters of what is told of one operation
 WIDE = 1000  # units across; the drawing is stretched to its column
 LANE = 46  # units, and pixels, from one lane to the next
 TOP, BASE = 24, 42  # of the bars of a lane; the wedges stand above, names above those
@@ -35,7 +36,7 @@ def timeline(
     run: Any,
     *,
     lanes: Sequence[str] | Callable[[Op], str] | None = None,
-    most: int = 120,
+    most: int = 200,
     label: str = "",
 ) -> Shown:
     """The history of `run`, drawn: a lane a client, a bar an operation.
@@ -43,8 +44,9 @@ def timeline(
     run    has a history; its fault is drawn as a band where `fault_at` is known, and
            the operations of `verdict.where` are marked
     lanes  the clients to draw, in this order, or a function of an operation that names
-           its lane (`lambda op: op.node`); else every client, and groups of those of
-           one name where there are more than twelve
+           its lane (`lambda op: op.node`). Else every client, and groups of those of
+           one name where there are more than twelve; a single client has a lane for
+           each server that answered, and for what no server did
     most   operations that are drawn one by one; where there are more, busy lanes are
            drawn as counts in equal parts of the time
     label  the heading, which also names the drawing to a screen reader
@@ -58,11 +60,15 @@ def timeline(
     if not scene.lanes:
         note = f"{title}: nothing happened"
         return Shown(note, f'<div class="lk">{styled()}<p>{escape(note)}</p></div>')
+    drawing = _drawing(scene, most, title)
+    while len(drawing) > HEAVIEST and most > 1:
+        most //= 2
+        drawing = _drawing(scene, most, title)
     html = (
         f'<figure class="lk lk-timeline">{styled("timeline")}'
         f"<figcaption>{escape(title)}</figcaption>\n"
         f"<p>{escape(scene.spoken)}</p>\n"
-        f'<div class="lk-lanes">{_drawing(scene, most, title)}{_names(scene)}</div>\n'
+        f'<div class="lk-lanes">{drawing}{_names(scene)}</div>\n'
         f"{_axis(scene)}\n{_legend(scene, most)}"
         f"<script>{asset('timeline.js')}</script></figure>"
     )
@@ -166,6 +172,8 @@ def _saved(ops: list[Op]) -> dict[int, int]:
 
 
 def _by_lane(ops: list[Op], lanes: Any) -> dict[str, list[Op]]:
+    if lanes is None and len({op.client for op in ops}) == 1:
+        lanes = _apart(ops)
     if callable(lanes):
         named = [(str(lanes(op)), op) for op in ops]
     else:
@@ -180,6 +188,16 @@ def _by_lane(ops: list[Op], lanes: Any) -> dict[str, list[Op]]:
     for name, op in named:
         drawn[name].append(op)
     return drawn
+
+
+def _apart(ops: list[Op]) -> Callable[[Op], str] | None:
+    """One client's lanes: by the server that answered, where there was none, by what
+    was done. None where that makes a single lane."""
+
+    def lane(op: Op) -> str:
+        return f"{op.client} at {op.node}" if op.node else f"{op.client}, {op.op}"
+
+    return lane if 1 < len({lane(op) for op in ops}) <= LANES else None
 
 
 def _lane_names(clients: list[str], lanes: Sequence[str] | None) -> dict[str, str]:
@@ -246,34 +264,36 @@ def _band(scene: _Scene, height: int) -> str:
 
 def _lanes(scene: _Scene, most: int) -> Iterator[str]:
     """The marks of each lane; where all are too many, those of busy lanes as counts."""
-    for ops in scene.lanes.values():
-        marks = _cells if scene.bundles(ops, most) else _bars
-        yield "".join(marks(scene, ops))
+    for name, ops in scene.lanes.items():
+        bundled = scene.bundles(ops, most)
+        marks = _cells(scene, ops) if bundled else _bars(scene, ops, name)
+        yield "".join(marks)
 
 
-def _bars(scene: _Scene, ops: list[Op]) -> Iterator[str]:
+def _bars(scene: _Scene, ops: list[Op], lane: str) -> Iterator[str]:
     wedges = []
     for op in ops:
         since = scene.x(op.t_call)
         until = scene.x(scene.ended if op.t_ret is None else op.t_ret)
         width = max(until - since, 1.5)
         top = TOP + 6 if op.op in READS else TOP
-        bar = _mark(scene.state(op), since, width, top, BASE - top)
-        yield _pointed_at([bar], _told(scene, op))
+        state = scene.state(op)
+        shape = _bar(state, since, width, top, BASE - top)
+        yield _path(state, shape, _told(op, lane))
         if op.op_id in scene.broken:
             wedges.append(since + width / 2)
     yield _wedges(wedges)
 
 
-def _told(scene: _Scene, op: Op) -> str:
-    """One operation in words, for who points at its bar."""
+def _told(op: Op, lane: str) -> str:
+    """One operation of this lane in words, for who points at its bar."""
+    client = "" if lane.startswith(op.client) else op.client
     version = "" if op.version is None else f"version {op.version}"
     took = "no answer" if op.t_ret is None else f"{number(1000 * op.seconds)} ms"
-    what = " ".join(filter(None, (op.client, op.op, op.key)))
-    broke = "broke the promise" if op.op_id in scene.broken else ""
+    what = " ".join(filter(None, (client, op.op, op.key)))
     error = (op.error or "").partition(":")[0]
     outcome = {"ok": "", "fail": "failed", "unknown": "in doubt"}[op.outcome]
-    parts = (what, version, op.node, took, outcome, error, broke)
+    parts = (what, version, op.node, took, outcome, error)
     return ", ".join(filter(None, parts))[:LONGEST]
 
 
@@ -292,12 +312,14 @@ def _cells(scene: _Scene, ops: list[Op]) -> Iterator[str]:
         for state in (s for s in STATES if s in states):
             height = (BASE - TOP) * states.count(state) / tallest
             bottom -= height
-            drawn.append(_block(state, n * width + 1, width - 3, bottom, height))
+            shape = _block(state, n * width + 1, width - 3, bottom, height)
+            drawn.append(_path(state, shape))
         if broke := sum(op.op_id in scene.broken for op in cell):
             wedges.append((n + 0.5) * width)
         if drawn:
             span = [scene.at(k * width) for k in (n, n + 1)]
-            yield _pointed_at(drawn, _told_cell(span, states, broke))
+            told = escape(_told_cell(span, states, broke), quote=True)
+            yield f'<g data-t="{told}">{"".join(drawn)}</g>'
     yield _wedges(wedges)
 
 
@@ -309,40 +331,33 @@ def _told_cell(span: list[str], states: list[str], broke: int) -> str:
     return f"{' to '.join(span)}: {', '.join(counts)}"
 
 
-def _pointed_at(marks: list[str], told: str) -> str:
-    """Marks that say `told` to who points at them."""
-    return f'<g data-t="{escape(told, quote=True)}">{"".join(marks)}</g>'
-
-
-def _mark(state: str, x: float, width: float, y: float, height: float) -> str:
-    """One operation, in the shape of its state."""
+def _bar(state: str, x: float, width: float, y: float, height: float) -> str:
+    """The shape of one operation."""
     x0, y0, w, h = _r(x), _r(y), _r(width), _r(height)
     if state == "old":  # two stripes
-        third = _r(height / 3)
-        path = "".join(
-            f"M{x0} {_r(top)}h{w}v{third}h-{w}z" for top in (y, y + 2 * height / 3)
-        )
-    elif state == "fail":  # a cross at the end of a line
+        third, pitch = _r(height / 3), _r(2 * height / 3)
+        return f"M{x0} {y0}h{w}v{third}h-{w}zm0 {pitch}h{w}v{third}h-{w}z"
+    if state == "fail":  # a cross at the end of a line
         end = _r(x + width - 4)
-        path = f"M{x0} {_r(y + height / 2)}h{w}M{end} {y0}l8 {h}m0-{h}l-8 {h}"
-    else:
-        path = f"M{x0} {y0}h{w}v{h}h-{w}z"
-    return f'<path class="lk-{state}" d="{path}"/>'
+        return f"M{x0} {_r(y + height / 2)}h{w}M{end} {y0}l8 {h}m0-{h}l-8 {h}"
+    return f"M{x0} {y0}h{w}v{h}h-{w}z"
 
 
 def _block(state: str, x: float, width: float, y: float, height: float) -> str:
-    """One part of a column: as `_mark`, but stripes stand and the cross is boxed."""
+    """The shape of a part of a column: its stripes stand, and its cross is boxed."""
     x0, y0, w, h = _r(x), _r(y), _r(width), _r(height)
     if state == "old":
-        third = _r(width / 3)
-        path = "".join(
-            f"M{_r(left)} {y0}v{h}h{third}v-{h}z" for left in (x, x + 2 * width / 3)
-        )
-    elif state == "fail":
-        path = f"M{x0} {y0}h{w}v{h}h-{w}zl{w} {h}m0-{h}l-{w} {h}"
-    else:
-        return _mark(state, x, width, y, height)
-    return f'<path class="lk-{state}" d="{path}"/>'
+        third, pitch = _r(width / 3), _r(2 * width / 3)
+        return f"M{x0} {y0}v{h}h{third}v-{h}zm{pitch} 0v{h}h{third}v-{h}z"
+    if state == "fail":
+        return f"M{x0} {y0}h{w}v{h}h-{w}zl{w} {h}m0-{h}l-{w} {h}"
+    return _bar(state, x, width, y, height)
+
+
+def _path(state: str, shape: str, told: str = "") -> str:
+    """A mark, with words for who points at it."""
+    words = f' data-t="{escape(told, quote=True)}"' if told else ""
+    return f'<path class="lk-{state}" d="{shape}"{words}/>'
 
 
 def _wedges(places: list[float]) -> str:
@@ -393,7 +408,8 @@ def _key(state: str, words: str) -> str:
     elif state == "bad":
         mark = '<path class="lk-bad" d="M4 5h10l-5 8z"/>'
     else:
-        mark = _mark(state, 2, 11 if state == "fail" else 13, 4, 11)
+        width = 11 if state == "fail" else 13
+        mark = _path(state, _bar(state, 2, width, 4, 11))
     size = 'viewBox="0 0 18 18" width="18" height="18"'
     first, _, rest = words.partition(" ")
     picture = f'<svg {size} aria-hidden="true">{mark}</svg>'
