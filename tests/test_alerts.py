@@ -108,7 +108,7 @@ def test_prometheus_refuses_an_expression_that_is_none(promtool, tmp_path, expr)
     assert check(promtool, tmp_path, [block]).returncode != 0
 
 
-# --- and when they ring: a value a minute, and the alerts after a quarter of an hour ---
+# --- when they ring: a value a minute, and the alerts after a quarter of an hour ---
 
 LAG, AT = "kafka_consumergroup_lag", "kafka_consumergroup_current_offset"
 OF = '{consumergroup="fulfilment", topic="orders", partition="%s"}'
