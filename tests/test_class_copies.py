@@ -122,6 +122,36 @@ def test_a_cell_runs_as_soon_as_it_has_what_it_needs(capsys) -> None:
     assert capsys.readouterr().out == "2\n"
 
 
+def test_nbgrader_gets_a_cell_to_answer_in_and_a_locked_one_with_the_score() -> None:
+    made = class_copies.for_nbgrader(
+        notebook(
+            "a = 1",
+            'answer = None  # reads\n\nhint = "b"\nlab.exercise(\n    "c", answer\n)',
+        )
+    )
+    assert sources(made) == [
+        "a = 1",
+        "answer = None  # reads",
+        'hint = "b"\ngrade = lab.exercise(\n    "c", answer\n)\ndisplay(grade)\n'
+        "grade.score",
+    ]
+    answer, test = (cell.metadata.nbgrader for cell in made.cells[1:])
+    assert (answer.solution, answer.grade, answer.locked) == (True, False, False)
+    assert (test.solution, test.grade, test.locked) == (False, True, True)
+    assert test.points == 1
+
+
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+def test_every_exercise_of_a_lab_can_be_graded_by_nbgrader(path: Path) -> None:
+    whole = nbformat.read(path, 4)
+    made = class_copies.for_nbgrader(copy_of(whole))
+    nbformat.validate(made)
+    graded = [cell for cell in made.cells if cell.id.startswith("grade-")]
+    asked = [cell for cell in copy_of(whole).cells if "lab.exercise(" in cell.source]
+    assert len(graded) == len(asked) > 0
+    assert unknown_names(made) == []
+
+
 def test_an_unknown_lab_is_one_clear_line() -> None:
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "class_copies.py", "nope"],

@@ -1,14 +1,18 @@
 """Copies of labs for a class: without outputs and without solutions.
 
-    python tools/class_copies.py [lab ...]
+    python tools/class_copies.py [--nbgrader] [lab ...]
 
 They land in _build/class/ with labkit beside them, so the folder can be given out as it
 is, and run from top to bottom. Where a later cell uses what a solution makes, the copy
 has `name = None` in its place, and that cell waits for the student's own.
+
+With --nbgrader each exercise is two cells, as nbgrader wants them: one to answer in,
+and a locked one whose value is the score, a point for a correct answer.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import copy
 import os
@@ -74,6 +78,41 @@ def copy_of(notebook: NotebookNode) -> NotebookNode:
             cell.outputs, cell.execution_count = [], None
         cell.metadata.pop("jupyter", None)
     return made
+
+
+def for_nbgrader(made: NotebookNode) -> NotebookNode:
+    """The copy with each exercise in two cells that nbgrader can grade."""
+    cells = []
+    for cell in made.cells:
+        asks = cell.cell_type == "code" and "lab.exercise(" in cell.source
+        cells += in_two(cell) if asks else [cell]
+    made.cells = cells
+    return made
+
+
+def in_two(cell: NotebookNode) -> list[NotebookNode]:
+    """The cell up to its `answer = ...`, and the rest, whose value is the score."""
+    lines = cell.source.splitlines()
+    body = ast.parse(cell.source).body
+    asked, last = body[0], body[-1]
+    if not (isinstance(asked, ast.Assign) and isinstance(last, ast.Expr)):
+        return [cell]
+    rest = lines[asked.end_lineno : last.lineno - 1]
+    call = lines[last.lineno - 1 :]
+    rest += [f"grade = {call[0]}", *call[1:], "display(grade)", "grade.score"]
+    test = v4.new_code_cell("\n".join(rest).strip(), id=f"grade-{cell.id}"[:64])
+    cell.source = "\n".join(lines[: asked.end_lineno])
+    for one, solution in ((cell, True), (test, False)):
+        one.metadata.nbgrader = {
+            "schema_version": 3,
+            "grade_id": one.id,
+            "solution": solution,
+            "grade": not solution,
+            "locked": not solution,
+            "task": False,
+        }
+    test.metadata.nbgrader["points"] = 1
+    return [cell, test]
 
 
 def without_solutions(cells: list[NotebookNode]) -> Iterator[NotebookNode]:
@@ -157,7 +196,9 @@ def unknown_names(notebook: NotebookNode) -> list[str]:
     return found
 
 
-def give_out(paths: list[Path], folder: Path = FOLDER) -> list[Path]:
+def give_out(
+    paths: list[Path], folder: Path = FOLDER, nbgrader: bool = False
+) -> list[Path]:
     """Write the copies, and labkit as it is now, into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "labkit", ignore_errors=True)
@@ -167,6 +208,7 @@ def give_out(paths: list[Path], folder: Path = FOLDER) -> list[Path]:
     for path in paths:
         target = folder / path.name
         made = copy_of(nbformat.read(path, 4))
+        made = for_nbgrader(made) if nbgrader else made
         nbformat.validate(made)
         target.write_text(nbformat.writes(made) + "\n", encoding="utf-8")
         written.append(target)
@@ -174,7 +216,9 @@ def give_out(paths: list[Path], folder: Path = FOLDER) -> list[Path]:
 
 
 def main(names: list[str]) -> int:
-    for path in give_out([lab.path for lab in labs_or_exit(names)]):
+    nbgrader = "--nbgrader" in names
+    chosen = labs_or_exit([name for name in names if name != "--nbgrader"])
+    for path in give_out([lab.path for lab in chosen], nbgrader=nbgrader):
         print(path.relative_to(ROOT))
     print("labkit is beside them; what the exercises expect is in labkit/answers/.")
     return 0
