@@ -3,12 +3,13 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help ready incident test notebooks class book links store bench soak lint lock clean
+.PHONY: help ready incident test notebooks class book links store bench soak budget lint
+.PHONY: lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
 PY := .venv/bin/python
-LAB ?= replica_lag
+LAB ?=
 LABS ?=
 TESTS ?=
 ROUNDS ?=
@@ -17,17 +18,25 @@ ALL ?=
 export LAB LABS ROUNDS PYTHON
 # .venv comes without bytecode: unless imports may keep it, every start compiles it all
 unexport PYTHONDONTWRITEBYTECODE
+# what is set for other programs would change these, or end them
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONSAFEPATH PYTHONINSPECT
+unexport PYTHONOPTIMIZE PYTEST_ADDOPTS PYTEST_PLUGINS VIRTUAL_ENV
+# nor may packages in the user's own folder stand in for pinned ones
+export PYTHONNOUSERSITE := 1
 
 help:
 	@echo "The Bottleneck Always Moves"
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "Another lab: make incident LAB=read_your_writes"
+	@echo "Another lab: make incident LAB=replica_lag"
 
 # The stamp is written last, so an interrupted set-up is taken up where it stopped.
-.venv/.installed: requirements.txt tools/setup.py
-	@"$$PYTHON" tools/setup.py
+.venv/.installed: requirements.txt requirements-labs.txt tools/setup.py
+	@"$$PYTHON" tools/setup.py all
+
+.venv/.labs: requirements-labs.txt tools/setup.py
+	@"$$PYTHON" tools/setup.py labs
 
 # No stamp: the cache folder may have been deleted, or be another one (LABS_CACHE). Labs
 # prepare what they start; it is done beforehand for those that run side by side.
@@ -35,14 +44,14 @@ ready: .venv/.installed ## prepare all servers, for a place without a network
 	@echo "Preparing the servers"
 	@cd labs && "../$(PY)" -m labkit.prepare
 
-incident: .venv/.installed ## run one lab on real servers, here in the terminal (LAB=replica_lag)
+incident: .venv/.labs ## run one lab on real servers, here in the terminal (LAB=replica_lag)
 	@$(PY) tools/incident.py
 
 test: ready ## prove everything: the library, the book, and every lab run again
 	$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder $(TESTS)
 
 notebooks: .venv/.installed ## open the labs in JupyterLab
-	$(PY) -m jupyterlab labs
+	@$(PY) tools/notebooks.py
 
 class: export LABS := $(if $(filter file,$(origin LAB)),$(LABS),$(LAB))
 class: .venv/.installed ## copies for a class, without outputs and solutions (LAB=one)
@@ -63,15 +72,20 @@ bench: ready ## time servers beside the plain ways, and four labs (LABS="a b", A
 soak: ready ## run every lab ROUNDS times while the other core is busy
 	$(PY) tools/soak.py
 
-lint: .venv/.installed ## check style and types
+budget: .venv/.labs ## how long each lab is: lines of code, words, minutes to read
+	@$(PY) tools/budget.py
+
+lint: .venv/.installed ## check style, types and spelling
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m codespell_lib
 
-lock: ## make requirements.txt from requirements.in (needs uv)
-	@command -v uv > /dev/null || { echo "make lock needs uv: pipx install uv" >&2; exit 2; }
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
-		--output-file requirements.txt requirements.in
+COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate
+lock: .venv/.labs ## make both locks from requirements.in
+	$(COMPILE) --output-file requirements.txt requirements.in
+	sed '/^# ---- below/,$$d' requirements.in | \
+		$(COMPILE) --constraint requirements.txt --output-file requirements-labs.txt -
 
 clean: ## remove what was built (the environment too; the cache folder stays)
 	rm -rf .venv _build .pytest_cache .ruff_cache .mypy_cache

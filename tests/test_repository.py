@@ -79,33 +79,56 @@ def test_nothing_outside_the_repository_is_named() -> None:
 # --- requirements ---
 
 
-def pinned() -> dict[str, list[Requirement]]:
+LOCKS = ("requirements.txt", "requirements-labs.txt")
+each_lock = pytest.mark.parametrize("lock", LOCKS)
+
+
+def pinned(name: str) -> dict[str, list[Requirement]]:
     lock: dict[str, list[Requirement]] = {}
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
+    for line in (ROOT / name).read_text().splitlines():
         requirement = Requirement(line)
         lock.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     return lock
 
 
-def wanted() -> list[Requirement]:
-    lines = (ROOT / "requirements.in").read_text().splitlines()
-    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+def wanted(lock: str) -> list[Requirement]:
+    """What the lock is made from: all of the list, or what stands above its line."""
+    text = (ROOT / "requirements.in").read_text()
+    above, line, below = text.partition("# ---- below this line")
+    assert line, "`make lock` finds the labs' part by this line"
+    lines = (above if lock == LOCKS[1] else above + below).splitlines()
+    kept = [line for line in lines if line and line[0] not in "#:"]
+    return [Requirement(line) for line in kept]
 
 
-def test_every_requirement_is_pinned_to_one_version() -> None:
-    for requirements in pinned().values():
+@each_lock
+def test_every_requirement_is_pinned_to_one_version(lock: str) -> None:
+    for requirements in pinned(lock).values():
         for requirement in requirements:
             assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), requirement
 
 
-def test_the_lock_holds_all_that_is_asked_for() -> None:
-    lock = pinned()
-    for requirement in wanted():
-        locked = lock.get(canonicalize_name(requirement.name), [])
-        assert locked, f"{requirement.name} is not in requirements.txt: make lock"
+@each_lock
+def test_the_lock_holds_all_that_is_asked_for(lock: str) -> None:
+    found = pinned(lock)
+    for requirement in wanted(lock):
+        locked = found.get(canonicalize_name(requirement.name), [])
+        assert locked, f"{requirement.name} is not in {lock}: make lock"
         for one in locked:
             version = str(one.specifier).removeprefix("==")
             assert requirement.specifier.contains(version, prereleases=True), one
+
+
+def test_the_labs_lock_is_a_part_of_the_whole_one() -> None:
+    whole = pinned(LOCKS[0])
+    for name, found in pinned(LOCKS[1]).items():
+        versions = {str(one.specifier) for one in found}
+        assert versions == {str(one.specifier) for one in whole.get(name, [])}, name
+
+
+def test_no_lab_needs_what_only_the_site_the_tests_and_lint_need() -> None:
+    heavy = {"playwright", "jupyter-book", "jupyterlab", "pytest", "mypy", "ruff"}
+    assert not heavy & pinned(LOCKS[1]).keys()
 
 
 # --- the table of contents ---
@@ -215,9 +238,11 @@ def test_the_site_is_published_from_commits_that_have_passed_their_tests() -> No
     assert "event == 'push'" in condition, "a fork's branch may be called main too"
 
 
-def test_what_make_runs_may_keep_its_bytecode() -> None:
+def test_what_is_set_for_other_programs_does_not_reach_what_make_runs() -> None:
     words = "include Makefile\nshow:\n\t@env\n"
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    names = ["PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP"]
+    names += ["PYTHONWARNINGS", "PYTHONSAFEPATH", "PYTEST_PLUGINS", "PYTEST_ADDOPTS"]
+    env = {**os.environ, **dict.fromkeys(names, "1")}
     done = subprocess.run(
         ["make", "-f", "-", "show"],
         cwd=ROOT,
@@ -227,21 +252,21 @@ def test_what_make_runs_may_keep_its_bytecode() -> None:
         text=True,
     )
     assert "PATH=" in done.stdout
-    assert "PYTHONDONTWRITEBYTECODE" not in done.stdout
+    assert [name for name in names if f"{name}=" in done.stdout] == []
 
 
 def test_a_bare_make_lists_every_command() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
-    commands = {"incident", "test", "notebooks", "class", "book", "store", "bench"}
-    assert commands | {"ready", "soak", "links", "lint", "lock", "clean"} == set(
-        re.findall(r"^  make (\w+)", shown, re.M)
-    )
+    commands = {"incident", "test", "notebooks", "book", "store", "bench", "soak"}
+    commands |= {"ready", "class", "links", "lint", "lock", "clean", "budget"}
+    assert commands == set(re.findall(r"^  make (\w+)", shown, re.M))
 
 
 @pytest.mark.parametrize(
     ("command", "prepares"),
     [
         *[("test", True), ("store", True), ("ready", True)],
+        # a lab that is run alone prepares what it starts from, and nothing else
         *[("incident", False), ("book", False), ("links", False), ("lint", False)],
     ],
 )

@@ -1,6 +1,5 @@
 """The commands behind `make`."""
 
-import importlib.util
 import io
 import json
 import os
@@ -8,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import book_model
 import incident as incident_tool
@@ -18,14 +17,6 @@ import store
 from nbformat import v4
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def setup() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("setup", ROOT / "tools" / "setup.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -43,28 +34,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
         return path
 
     return make
-
-
-def test_an_old_python_is_told_what_to_do(setup, monkeypatch) -> None:
-    monkeypatch.setattr(setup.sys, "version_info", (3, 9, 2))
-    with pytest.raises(SystemExit, match=r"3\.9 is too old.*make PYTHON="):
-        setup.check_python()
-
-
-def test_a_python_without_venv_is_told_what_to_install(setup, monkeypatch) -> None:
-    monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"apt install python3\.\d+-venv"):
-        setup.check_python()
-
-
-def test_a_half_made_environment_is_made_anew(setup, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(setup, "VENV", tmp_path / "a b" / ".venv")
-    broken = tmp_path / "a b" / ".venv" / "bin" / "python"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("#!/bin/sh\nexit 1\n")
-    broken.chmod(0o755)
-    python = setup.make_venv()
-    assert subprocess.run([python, "-c", "import pip"]).returncode == 0
 
 
 def test_storing_twice_gives_the_same_bytes(lab) -> None:

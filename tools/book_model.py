@@ -37,12 +37,12 @@ class Lab:
         return f"labs/{self.name}"
 
     def cells(self, kind: str = "code") -> list[dict]:
-        """Its cells of this kind as they are stored, `source` as one text."""
+        """Its cells as they are stored, `source` as one text; "" is every kind."""
         stored = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
         return [
             {**cell, "source": "".join(cell["source"])}
             for cell in stored
-            if cell["cell_type"] == kind
+            if kind in ("", cell["cell_type"])
         ]
 
     @property

@@ -6,7 +6,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-RUNS = ("control", "incident", "guarded", "unguarded")
+RUNS = ("control", "incident", "guarded", "idle", "unguarded")
 SYMBOLS = {"holds": "✓", "violated": "✗", "unknown": "?"}
 
 
@@ -37,6 +37,9 @@ def _proof(name: str, states: dict) -> nodes.paragraph:
             state = states[run]
             words = f"{run} {SYMBOLS[state]} {state}"
             line += [nodes.Text(" "), nodes.inline("", words, classes=[f"lab-{state}"])]
+    if halves := states.get("halves"):
+        words = f"half measures ✗ {len(halves)} of {len(halves)} refused"
+        line += [nodes.Text(" "), nodes.inline("", words, classes=["lab-violated"])]
     return line
 
 
