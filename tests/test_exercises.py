@@ -585,6 +585,11 @@ def test_grades_are_kept_only_when_asked_for(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_not_yet_is_never_followed_by_holds():
+    assert "Not yet: HOLDS" not in str(graded(False, "HOLDS     no loss: 3 checked"))
+    assert str(graded(True, "HOLDS     no loss")).startswith("Correct: HOLDS")
+
+
 def test_unfit_and_not_correct_are_told_apart():
     assert exercises.Grade(False, "no.").missed
     assert not unfit("a list.").missed

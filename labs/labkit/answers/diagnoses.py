@@ -468,9 +468,9 @@ LOCKS = {
 pid    state   wait_event_type  wait_event  query                blocked by
 20731  active  Lock             relation    ALTER TABLE orders   {0}""",
             "pg_locks on orders": """
-pid    virtualtransaction  mode                 granted
-       -1/84213            RowExclusiveLock     t
-20731  5/1190              AccessExclusiveLock  f""",
+pid    mode                 granted
+       RowExclusiveLock     t
+20731  AccessExclusiveLock  f""",
             "pg_stat_activity, other sessions": """
 state                count   oldest xact_start
 idle                 40

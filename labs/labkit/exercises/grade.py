@@ -75,7 +75,12 @@ def exercise(grader: Grader, *hints: str, title: str = "") -> Exercise:
 
 
 def graded(correct: bool, text: str, score: float | None = None) -> Grade:
-    """A grade for a grader of a lab's own: the text after "Correct" or "Not yet"."""
+    """A grade for a grader of a lab's own: the text after "Correct" or "Not yet".
+
+    A text that opens with a verdict which holds is told as what it is: not enough.
+    """
+    if not correct and text.startswith("HOLDS"):
+        text = f"the promise holds, and that is not all that is wanted.\n{text}"
     return Grade(correct, text, score=score)
 
 
