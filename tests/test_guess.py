@@ -58,6 +58,7 @@ ALL = ["next", "deep", "other"]
 def test_a_guess_by_keyboard_uncovers_the_answer_and_stays_beside_it(opened):
     tab = opened(lab(guess_box(unit="reads", of=100)))
     assert visible(tab) == ["other"]
+    assert tab.get_by_text("The rest of this part comes after").is_visible()
     assert not tab.get_by_text("100 of 100 reads").is_visible()
     tab.keyboard.press("Tab")
     name = tab.evaluate("document.activeElement.getAttribute('aria-label')")

@@ -33,6 +33,7 @@ document.querySelectorAll(".lk-guess:not([data-ready])").forEach(function (box) 
     if (tail) make("span", tail.trim());
     make("button", "Guess");
   }
+  if (box.closest(".cell")) make("small", "The rest of this part comes after your guess.");
   form.addEventListener("submit", function (event) {
     event.preventDefault();
     var field = form.querySelector("input");
