@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import ipywidgets
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from forms import (
     BRANCHES,
     DARK_PAGES,
@@ -64,6 +65,16 @@ def test_a_form_carries_no_ids_that_could_clash_on_a_page(form):
 @every_form
 def test_a_form_fetches_nothing(form):
     assert not re.search(r"https?:|url\(|@import|src=|href=", form().html)
+
+
+@pytest.mark.parametrize("open_", [False, True], ids=["folded", "unfolded"])
+def test_a_form_can_be_used_by_everybody(opened, open_):
+    """As far as axe can tell, a program that knows the rules of the web."""
+    tab = opened("".join(f'<div class="cell">{f().html}</div>' for f in FORMS.values()))
+    for fold in tab.locator("details").all():
+        fold.evaluate("(fold, open) => { fold.open = open }", open_)
+    found = Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
 
 
 @every_form
