@@ -1,5 +1,7 @@
 """What a history promises: it keeps what clients saw, and claims no more."""
 
+import dataclasses
+import json
 import random
 import threading
 
@@ -195,3 +197,41 @@ def test_a_value_that_cannot_be_saved_is_refused_and_leaves_no_file(tmp_path):
     with pytest.raises(TypeError):
         history.save(tmp_path / "history.jsonl")
     assert not list(tmp_path.iterdir())
+
+
+IMPOSSIBLE = {
+    "op_id": (-1, 1.5, "7", True),
+    "client": (None, 3),
+    "op": (None, b"read"),
+    "outcome": ("maybe", "OK", None),
+    "version": ("3", 3.0, True),
+    "t_call": ("0.5", None, float("nan"), float("inf"), True),
+    "t_ret": ("0.5", float("nan"), float("-inf"), False),
+    "inner": (None, 1),
+    "extra": (None, [1]),
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(f, v) for f, values in IMPOSSIBLE.items() for v in values]
+)
+def test_what_cannot_be_is_refused_by_its_operation_and_its_field(
+    field, value, tmp_path
+):
+    good = Op(3, "a", "read", t_call=1.0, t_ret=2.0, outcome="ok")
+    with pytest.raises(ValueError, match=rf"operation \S+: {field} is "):
+        History().add(dataclasses.replace(good, **{field: value}))
+    if isinstance(value, bytes):
+        return
+    row = {"lab": "", "run": "", **dataclasses.asdict(good), field: value}
+    (tmp_path / "bad.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ValueError, match=f"line 1: not an operation: .*{field} is "):
+        History.load(tmp_path / "bad.jsonl")
+
+
+def test_an_answer_before_its_question_is_refused_and_leaves_the_history_as_it_was():
+    history = History()
+    with pytest.raises(ValueError, match=r"operation 1: t_ret is 1\.0, before t_call"):
+        history.add(Op(0, "a", "read", t_call=2.0, t_ret=1.0))
+    assert len(history) == 0
+    assert history.add(Op(0, "a", "read", t_call=2, t_ret=2)).op_id == 1

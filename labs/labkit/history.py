@@ -12,14 +12,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from math import inf
+from math import inf, isfinite
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Outcome = Literal["ok", "fail", "unknown"]
 
 # Operations that change nothing: when one raises, it failed, and nothing is in doubt.
-READS = frozenset({"count", "get", "list", "poll", "read", "search"})
+READS = frozenset({"count", "get", "list", "poll", "read", "read back", "search"})
 
 
 @dataclass
@@ -78,6 +79,36 @@ def outcome_of(op: str, error: BaseException) -> Outcome:
     return "fail" if servers.settled(error) else "unknown"
 
 
+def _wrong(op: Op) -> str:
+    """What cannot be about an operation, as a sentence that names the field; or ""."""
+    if not isinstance(op.op_id, int) or isinstance(op.op_id, bool) or op.op_id < 0:
+        return f"op_id is {op.op_id!r}, and must be a whole number, 1 or more"
+    for name in ("client", "op"):
+        if not isinstance(getattr(op, name), str):
+            return f"{name} is {getattr(op, name)!r}, and must be a text"
+    if op.outcome not in get_args(Outcome):
+        known = " or ".join(map(repr, get_args(Outcome)))
+        return f"outcome is {op.outcome!r}, and must be {known}"
+    if op.version is not None and type(op.version) is not int:
+        return f"version is {op.version!r}, and must be a whole number or None"
+    if not _is_time(op.t_call):
+        return f"t_call is {op.t_call!r}, and must be a number of seconds"
+    if op.t_ret is not None and not _is_time(op.t_ret):
+        return f"t_ret is {op.t_ret!r}, and must be a number of seconds or None"
+    if op.t_ret is not None and op.t_ret < op.t_call:
+        return f"t_ret is {op.t_ret!r}, before t_call, which is {op.t_call!r}"
+    if not isinstance(op.inner, bool):
+        return f"inner is {op.inner!r}, and must be True or False"
+    if not isinstance(op.extra, dict):
+        return f"extra is {op.extra!r}, and must be an object of names and values"
+    return ""
+
+
+def _is_time(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and isfinite(value)
+
+
 class History:
     """The operations of all clients of one run. Safe to use from many threads."""
 
@@ -134,10 +165,14 @@ class History:
     def add(self, op: Op) -> Op:
         """Add an operation written by hand; an op_id of 0 becomes the next free one.
 
-        Raises ValueError when the op_id is taken.
+        Raises ValueError when the op_id is taken, or when the operation cannot be: it
+        returned before its call, say. The sentence names the operation and the field.
         """
         with self._lock:
-            op.op_id = op.op_id or self._last + 1
+            number = op.op_id or self._last + 1
+            if wrong := _wrong(op):
+                raise ValueError(f"operation {number}: {wrong}")
+            op.op_id = number
             if op.op_id in self._ops:
                 raise ValueError(f"operation {op.op_id} is in the history already")
             self._keep(op)
@@ -160,7 +195,7 @@ class History:
         for name, value in wanted.items():
             if value is not None:
                 found = [o for o in found if getattr(o, name) == value]
-        return sorted(found, key=lambda o: (o.t_call, o.op_id))
+        return sorted(found, key=attrgetter("t_call", "op_id"))
 
     def schedule(self) -> list[tuple[str, str, str | None, Any]]:
         """What the clients set out to do: (client, op, key, value), client by client.
@@ -185,7 +220,11 @@ class History:
 
     @classmethod
     def load(cls, path: str | Path) -> History:
-        """Read what `save` wrote. Raises ValueError for a line that is no operation."""
+        """Read what `save` wrote.
+
+        Raises ValueError for a line that is no operation, or one that cannot be; the
+        sentence names the line and, where it has one, the field.
+        """
         history = cls()
         text = Path(path).read_text(encoding="utf-8")
         for number, line in enumerate(text.splitlines(), start=1):
@@ -195,7 +234,9 @@ class History:
                 if row:  # an empty history is saved as its lab and run alone
                     history.add(Op(**row))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ValueError(f"{path}, line {number}: not an operation") from error
+                why = f": {error}" if type(error) is ValueError else ""
+                said = f"{path}, line {number}: not an operation{why}"
+                raise ValueError(said) from error
         return history
 
     def _keep(self, op: Op) -> None:

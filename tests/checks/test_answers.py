@@ -1,8 +1,10 @@
 """Who is answered, and how often something is done."""
 
+import random
 from math import nan
 
 import pytest
+from hand import SEEDS, history_of, read, write
 
 from labkit import checks
 from labkit.history import History, Op
@@ -72,3 +74,46 @@ def test_a_bound_that_is_no_number_is_refused(bound):
 def test_a_bounds_words_may_have_braces():
     brace = checks.at_most(1, "{odd} words", where=lambda op: True)
     assert brace(reads_of("a")).definition == "{odd} words: at most 1 is allowed."
+
+
+def test_a_client_that_is_told_an_error_or_nothing_was_not_answered():
+    refused = (
+        'OperationalError: connection to server at "127.0.0.1", port 4711 failed: '
+        "FATAL:  too many connections"
+    )
+    history = history_of(
+        read(1),
+        read(None, client="shopper 10", outcome="fail", error=refused),
+        read(None, client="shopper 9", outcome="unknown"),
+    )
+    verdict = checks.everybody_is_answered(history)
+    assert (verdict.checked, verdict.violations) == (3, 2)
+    assert verdict.counts == {"answered": 1}
+    assert verdict.examples == (
+        "a client was told: nothing",
+        "a client was told: too many connections",
+    )
+
+
+def test_what_the_system_does_for_an_answer_is_no_request():
+    history = history_of(read(None, outcome="fail", inner=True))
+    assert checks.everybody_is_answered(history).unknown
+    history.add(read(1))
+    verdict = checks.everybody_is_answered(history)
+    assert verdict.holds
+    assert verdict.checked == 1
+
+
+def test_only_the_operation_that_is_asked_about_counts():
+    history = history_of(read(None, outcome="fail"), write(1))
+    assert checks.everybody_is_answered(history, asks="write").holds
+    assert checks.everybody_is_answered(history).violated
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_answer_taken_away_is_found(seed):
+    rng = random.Random(seed)
+    ops = [read(n, client=f"shopper {n}") for n in range(1, rng.randint(2, 20))]
+    assert checks.everybody_is_answered(history_of(*ops)).holds
+    rng.choice(ops).outcome = rng.choice(["fail", "unknown"])
+    assert checks.everybody_is_answered(history_of(*ops)).violations == 1

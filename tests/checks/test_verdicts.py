@@ -1,7 +1,10 @@
 """What every verdict carries, and how verdicts are combined."""
 
+import pytest
+from hand import history_of, read
+
 from labkit import checks
-from labkit.checks import Findings, Verdict, check, combine
+from labkit.checks import Findings, Verdict, check, combine, counted
 from labkit.history import History, Op
 
 
@@ -62,3 +65,59 @@ def test_the_table_lists_labkits_checks_and_none_that_a_lab_made():
     assert rows["read_your_writes"].family == "reads"
     assert all(entry.violation and entry.cost for entry in rows.values())
     assert all("{" not in entry.promise for entry in rows.values())
+
+
+def verdict(state, name="a promise", examples=()):
+    reason = "nothing to check" if state == "unknown" else ""
+    return Verdict(name, state, 1, len(examples), examples, "It holds.", {}, reason)
+
+
+@pytest.mark.parametrize(
+    ("states", "merged"),
+    [
+        (["holds", "holds"], "holds"),
+        (["holds", "unknown"], "unknown"),
+        (["unknown", "violated", "holds"], "violated"),
+        ([], "unknown"),
+    ],
+)
+def test_violated_outweighs_unknown_and_unknown_outweighs_holds(states, merged):
+    assert combine(*map(verdict, states)).state == merged
+
+
+def test_a_merged_verdict_says_what_broke_and_what_is_unknown():
+    bad = verdict("violated", "first", tuple("abcd"))
+    merged = combine(verdict("holds", "second"), bad, verdict("unknown", "third"))
+    assert str(merged) == (
+        "VIOLATED  second, first and third: 1 of 3 promises\n  a\n  b\n  c"
+    )
+    assert merged.counts == {"violated": 1, "unknown": 1, "holds": 1}
+    doubt = combine(verdict("holds", "first"), verdict("unknown", "second"))
+    assert str(doubt) == "UNKNOWN   first and second: second: nothing to check"
+
+
+def test_a_count_and_its_noun_agree():
+    assert counted(1, "reads") == "1 read"
+    assert counted(0, "reads") == "0 reads"
+    assert counted(1, "acknowledged writes") == "1 acknowledged write"
+    assert counted(1, "entries") == "1 entry"
+
+
+def test_a_check_of_a_labs_own_is_made_as_the_others_are():
+    @checks.check("small pages", "pages", "Under {most} bytes.", "nobody looked")
+    def small_pages(history, most=10):
+        found = checks.Findings()
+        for op in history.ops("read"):
+            found.checked += 1
+            if op.extra["bytes"] >= most:
+                found.broke(f"{op.client} waited", op.client)
+        return found
+
+    history = history_of(read(1, extra={"bytes": 5}), read(1, extra={"bytes": 50}))
+    verdict = small_pages(history)
+    assert verdict.violated
+    assert verdict.definition == "Under 10 bytes."
+    assert str(verdict).startswith("VIOLATED  small pages: 1 of 2 pages")
+    assert small_pages(history, most=51).holds
+    assert small_pages(history_of()).reason == "nothing to check: nobody looked"
+    assert small_pages(history_of(read(1))).unknown, "it crashed"

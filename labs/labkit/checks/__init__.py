@@ -9,7 +9,8 @@ acknowledged   the outcome is "ok": the client was told that it was done
 in doubt       the outcome is "unknown": it may or may not have been done, so it is
                neither owed nor forbidden
 before         A is before B when A returned no later than B was called; operations that
-               overlap in time have no order, and no check pretends that they do
+               overlap in time have no order, and no check pretends that they do, nor do
+               two of no length at one instant
 read           an acknowledged "read" or "get". Without value and version, a "read"
                found nothing, which is older than every version; a "get" was a miss of
                a cache, which shows its client nothing and is not checked. A value
@@ -26,11 +27,22 @@ One module a family; a check enters itself into the `table` of checks by `@check
 
 from .answers import at_least, at_most, everybody_is_answered
 from .caches import rebuilds_per_expiry
-from .messages import duplicates, key_order
-from .partitions import partition_progress, partition_skew
-from .reads import monotonic_reads, read_your_writes, staleness_bound
+from .messages import delivery_gaps, duplicates, key_order, phantoms
+from .partitions import (
+    partition_progress,
+    partition_progress_in_time,
+    partition_skew,
+)
+from .reads import (
+    monotonic_reads,
+    read_your_writes,
+    recency,
+    staleness_bound,
+    versions_written,
+)
 from .registry import Check, Entry, Findings, check, table
-from .state import lost_acknowledged_writes
+from .sessions import consistent_prefix, monotonic_writes, writes_follow_reads
+from .state import counter, lost_acknowledged_writes, lost_updates
 from .verdict import MOST_EXAMPLES, Verdict, combine, counted
 
 __all__ = [
@@ -43,16 +55,26 @@ __all__ = [
     "at_most",
     "check",
     "combine",
+    "consistent_prefix",
     "counted",
+    "counter",
+    "delivery_gaps",
     "duplicates",
     "everybody_is_answered",
     "key_order",
     "lost_acknowledged_writes",
+    "lost_updates",
     "monotonic_reads",
+    "monotonic_writes",
     "partition_progress",
+    "partition_progress_in_time",
     "partition_skew",
+    "phantoms",
     "read_your_writes",
     "rebuilds_per_expiry",
+    "recency",
     "staleness_bound",
     "table",
+    "versions_written",
+    "writes_follow_reads",
 ]

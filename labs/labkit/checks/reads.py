@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from math import inf
@@ -10,17 +10,24 @@ from typing import Any
 
 from ..history import History, Op
 from .common import (
+    Moment,
+    called,
+    doubt,
+    ended,
+    exceeds,
     in_time,
+    named,
     of_key,
     read_of,
     reads,
-    returned_at,
     several_keys,
     version_of,
     writes,
 )
-from .registry import Findings, check
+from .registry import Findings, check, number
 from .verdict import counted
+
+NEVER: Moment = (inf, True)
 
 
 @check(
@@ -41,9 +48,11 @@ def read_your_writes(history: History) -> Findings:
 
     Cost: O(n) after a sort by time.
     """
-    findings, several = Findings(), several_keys(history)
+    findings = Findings()
+    ops = reads(findings, history) + writes(findings, history)
+    several = several_keys(ops)
     owed: dict[tuple, float] = {}
-    for op, returned in in_time(reads(history) + writes(history)):
+    for op, returned in in_time(ops):
         own = (op.client, op.key)
         if op.op == "write" and returned:
             owed[own] = max(version_of(op), owed.get(own, -inf))
@@ -51,9 +60,8 @@ def read_your_writes(history: History) -> Findings:
             findings.checked += 1
             if version_of(op) < owed[own]:
                 wrote = f"wrote version {owed[own]}{of_key(op, several)}"
-                findings.broke(
-                    f"{op.client} {wrote} and then {read_of(op)}", *own, ops=[op]
-                )
+                sentence = f"{op.client} {wrote} and then {read_of(op)}"
+                findings.broke(sentence, *own, ops=[op])
     return findings
 
 
@@ -74,19 +82,56 @@ def monotonic_reads(history: History) -> Findings:
 
     Cost: O(n) after a sort by time.
     """
-    findings, several = Findings(), several_keys(history)
+
+    def sentence(op: Op, highest: float, key: str) -> str:
+        return f"{op.client} read version {highest}{key} and then {read_of(op)}"
+
+    return _backwards(history, lambda op: (op.client, op.key), sentence)
+
+
+@check(
+    "recency across clients",
+    "reads",
+    "What one client has seen, no client reads an older version of afterwards.",
+    "nobody read a key that had been read before",
+)
+def recency(history: History) -> Findings:
+    """Does time run forwards for all clients together?
+
+    A read *follows* the reads of the same key, by any client, that are before it, and
+    only reads that follow another are checked. Clients may tell each other what they
+    saw, which is why a shop may owe them this; monotonic reads does not.
+
+    Violation: a read whose version is below the highest that it follows.
+
+    Cost: O(n) after a sort by time.
+    """
+
+    def sentence(op: Op, highest: float, key: str) -> str:
+        return f"{op.client} {read_of(op)} after version {highest}{key} had been read"
+
+    return _backwards(history, lambda op: (op.key,), sentence)
+
+
+def _backwards(
+    history: History,
+    series: Callable[[Op], tuple],
+    sentence: Callable[[Op, float, str], str],
+) -> Findings:
+    """Reads that are older than one before them in the same series."""
+    findings = Findings()
+    ops = reads(findings, history)
+    several = several_keys(ops)
     highest: dict[tuple, float] = {}
-    for op, returned in in_time(reads(history)):
-        own = (op.client, op.key)
+    for op, returned in in_time(ops):
+        own = series(op)
         if returned:
             highest[own] = max(version_of(op), highest.get(own, -inf))
         elif own in highest:
             findings.checked += 1
             if version_of(op) < highest[own]:
-                saw = f"read version {highest[own]}{of_key(op, several)}"
-                findings.broke(
-                    f"{op.client} {saw} and then {read_of(op)}", *own, ops=[op]
-                )
+                said = sentence(op, highest[own], of_key(op, several))
+                findings.broke(said, op.client, op.key, ops=[op])
     return findings
 
 
@@ -106,54 +151,164 @@ def staleness_bound(
     versions* is the number of later versions acknowledged before it; its *age in
     seconds* is the time from the first of those acknowledgements to the read's call.
     Versions in doubt supersede nothing. Reads that no acknowledged write of their key
-    is before are not checked.
+    is before are not checked. A bound that is no number is refused.
 
-    Violation: a read older than `bound` versions or seconds, as `in_` says.
+    Violation: a read older than `bound` versions or seconds, as `in_` says; seconds by
+    more than a billionth, since arithmetic with floats is not exact.
 
     Cost: O(n log n).
     """
     if in_ not in ("versions", "seconds"):
         raise ValueError(f"in_ is 'versions' or 'seconds', not {in_!r}")
-    findings, several = Findings(), several_keys(history)
-    acknowledged: dict[Any, list[float]] = defaultdict(list)  # in order, by key
-    distinct: dict[Any, set[float]] = defaultdict(set)  # the same, to look up
-    known = writes(history)
-    superseded = _superseded(known)
-    for op, returned in in_time(reads(history) + known):
-        versions = acknowledged[op.key]
-        if op.op == "write" and returned and version_of(op) not in distinct[op.key]:
-            distinct[op.key].add(version_of(op))
-            insort(versions, version_of(op))
-        elif op.op != "write" and not returned and versions:
-            findings.checked += 1
-            behind = len(versions) - bisect_right(versions, version_of(op))
-            when = f"when version {versions[-1]} was acknowledged"
-            when += f": {counted(behind, 'versions')} behind, and {bound:g} allowed"
-            age: float = behind
-            if behind and in_ == "seconds":
-                age = op.t_call - superseded(op)
+    number(bound, "bound")
+    findings = Findings()
+    known, seen = writes(findings, history), reads(findings, history)
+    several = several_keys(known + seen)
+    later: dict[Any, _Later] = {}
+    first = _superseded(known) if in_ == "seconds" else None
+    for key, ops in _by_key(known).items():
+        later[key] = _Later(ops)
+    for op, returned in in_time(seen + known):
+        versions = later.get(op.key)
+        if versions is None:
+            continue
+        if op.op == "write":
+            if returned:
+                versions.acknowledge(version_of(op))
+            continue
+        if returned or not versions.total:
+            continue
+        findings.checked += 1
+        behind = versions.than(version_of(op))
+        age: float = behind
+        if first and behind:
+            age = op.t_call - first(op)
+        if exceeds(age, bound):
+            if first:
                 limit = "1 second" if bound == 1 else f"{bound:g} seconds"
                 when = f"more than {limit} after a later one was acknowledged"
-            if age > bound:
-                what = read_of(op, of_key(op, several))
-                findings.broke(
-                    f"{op.client} {what} {when}", op.client, op.key, ops=[op]
-                )
+            else:
+                when = f"when version {versions.highest} was acknowledged: "
+                when += f"{counted(behind, 'versions')} behind, and {bound:g} allowed"
+            what = read_of(op, of_key(op, several))
+            sentence = f"{op.client} {what} {when}"
+            findings.broke(sentence, op.client, op.key, ops=[op])
     return findings
 
 
-def _superseded(writes: Iterable[Op]) -> Callable[[Op], float]:
+class _Later:
+    """How many acknowledged versions of one key are later than a given one.
+
+    A Fenwick tree over the ranks of all versions, so that the order in which they are
+    acknowledged does not matter: O(log n) each.
+    """
+
+    def __init__(self, ops: Iterable[Op]) -> None:
+        self.versions = sorted({version_of(op) for op in ops})
+        self.highest = -inf
+        self.total = 0
+        self._tree = [0] * (len(self.versions) + 1)
+        self._there = bytearray(len(self.versions))
+
+    def acknowledge(self, version: float) -> None:
+        place = bisect_left(self.versions, version)
+        if self._there[place]:
+            return
+        self._there[place] = 1
+        self.total += 1
+        self.highest = max(self.highest, version)
+        place += 1
+        while place < len(self._tree):
+            self._tree[place] += 1
+            place += place & -place
+
+    def than(self, version: float) -> int:
+        if version >= self.highest:
+            return 0
+        place, upto = bisect_right(self.versions, version), 0
+        while place:
+            upto += self._tree[place]
+            place &= place - 1
+        return self.total - upto
+
+
+def _superseded(known: Iterable[Op]) -> Callable[[Op], float]:
     """A read of a superseded version -> when that version was, in seconds."""
-    by_key: dict[Any, list[tuple[float, float]]] = defaultdict(list)
-    for op in sorted(writes, key=version_of, reverse=True):
-        earlier = by_key[op.key][-1][1] if by_key[op.key] else inf
-        by_key[op.key].append((version_of(op), min(returned_at(op), earlier)))
-    for pairs in by_key.values():
-        pairs.reverse()
+    found: dict[Any, tuple[list[float], list[float]]] = {}
+    for key, ops in _by_key(known).items():
+        versions, moments, earliest = [], [], inf
+        for op in sorted(ops, key=version_of, reverse=True):
+            earliest = min(earliest, ended(op)[0])
+            versions.append(version_of(op))
+            moments.append(earliest)
+        found[key] = versions[::-1], moments[::-1]
 
     def when(read: Op) -> float:
-        pairs = by_key[read.key]
-        place = bisect_right(pairs, version_of(read), key=lambda pair: pair[0])
-        return pairs[place][1]
+        versions, moments = found[read.key]
+        return moments[bisect_right(versions, version_of(read))]
 
     return when
+
+
+def _by_key(ops: Iterable[Op]) -> dict[Any, list[Op]]:
+    found: dict[Any, list[Op]] = defaultdict(list)
+    for op in ops:
+        found[op.key].append(op)
+    return found
+
+
+@check(
+    "every version was written",
+    "reads",
+    "No client reads a version that nobody wrote, or before its write was called.",
+    "no read of a key that was written",
+)
+def versions_written(history: History) -> Findings:
+    """Does what a client reads come from a write?
+
+    This check needs all writes of its keys in the history. A version *may be written*
+    by a write of that key and version that did not fail, and, whatever the version, by
+    one that did not fail and does not know its version. Reads that found something, of
+    a key that some write with a version wrote, are checked. A version below all those
+    that writes of the key carry may be older than the history, so it is fine.
+
+    Violation: a read of a version that no write may have written, or that is before
+    every write that may have. A version that only writes carry that failed refutes
+    their outcome, not the read: then the verdict is unknown.
+
+    Cost: O(n log n).
+    """
+    findings = Findings()
+    attempts = named(history, "write")
+    since: dict[tuple, Moment] = {}  # (key, version) -> its earliest call
+    anything: dict[Any, Moment] = {}  # key -> the earliest call without a version
+    failed: dict[tuple, Moment] = {}
+    lowest: dict[Any, float] = {}
+    for op in attempts:
+        if op.version is not None:
+            lowest[op.key] = min(version_of(op), lowest.get(op.key, inf))
+        place = (op.key, op.version)
+        if op.outcome == "fail":
+            failed[place] = min(called(op), failed.get(place, NEVER))
+        elif op.version is None:
+            anything[op.key] = min(called(op), anything.get(op.key, NEVER))
+        else:
+            since[place] = min(called(op), since.get(place, NEVER))
+    seen = [op for op in reads(findings, history) if op.version is not None]
+    several = several_keys(seen + attempts)
+    for op in seen:
+        if op.key not in lowest:
+            continue
+        place = (op.key, op.version)
+        findings.checked += 1
+        may = min(since.get(place, NEVER), anything.get(op.key, NEVER))
+        if version_of(op) < lowest[op.key] or ended(op) > may:
+            continue
+        what = f"{op.client} {read_of(op, of_key(op, several))}"
+        if ended(op) > failed.get(place, NEVER):
+            doubt(findings, f"{what}, and its write is said to have failed")
+            continue
+        early = may < NEVER
+        what += " before its write was called" if early else ", which nobody wrote"
+        findings.broke(what, op.client, op.key, ops=[op])
+    return findings

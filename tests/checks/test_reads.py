@@ -1,0 +1,231 @@
+"""What clients read: their own writes, time forwards, fresh enough, and real."""
+
+import random
+
+import pytest
+from hand import SEEDS, before, did, history_of, read, register, write
+
+from labkit import checks
+
+
+def test_the_verdict_shows_what_a_client_saw():
+    ops = [op for n in (1, 2, 3, 4) for op in (write(n), read(0))]
+    verdict = checks.read_your_writes(history_of(*ops))
+    assert str(verdict) == (
+        "VIOLATED  read your writes: 4 of 4 reads\n"
+        "  shopkeeper wrote version 1 and then read version 0 from replica1\n"
+        "  shopkeeper wrote version 2 and then read version 0 from replica1\n"
+        "  shopkeeper wrote version 3 and then read version 0 from replica1"
+    )
+    assert verdict.violated
+    assert len(verdict.examples) == 3
+
+
+def test_the_same_thing_seen_often_is_one_example():
+    seen = [write(2), read(1), read(1), read(0), read(1), read(1)]
+    assert checks.read_your_writes(history_of(*seen)).examples == (
+        "shopkeeper wrote version 2 and then read version 1 from replica1",
+        "shopkeeper wrote version 2 and then read version 0 from replica1",
+    )
+
+
+def test_a_verdict_that_holds_is_one_line():
+    verdict = checks.read_your_writes(history_of(write(1), read(1)))
+    assert str(verdict) == "HOLDS     read your writes: 1 read checked"
+
+
+def test_an_example_names_the_key_when_there_are_several():
+    ops = [write(1, key="store:7"), write(5, key="store:8"), read(0, key="store:7")]
+    verdict = checks.read_your_writes(history_of(*ops))
+    assert verdict.examples == (
+        "shopkeeper wrote version 1 of store:7 and then read version 0 from replica1",
+    )
+
+
+def test_a_client_is_not_owed_what_another_client_wrote():
+    verdict = checks.read_your_writes(
+        history_of(write(1), write(2, client="other"), read(1), read(0, client="third"))
+    )
+    assert verdict.holds
+    assert verdict.checked == 1
+
+
+def test_a_read_called_before_the_write_returned_is_owed_nothing():
+    late = write(1, t_call=0.0, t_ret=2.0)
+    assert checks.read_your_writes(
+        history_of(late, read(0, t_call=1.0, t_ret=3.0))
+    ).unknown
+    late = write(1, t_call=0.0, t_ret=2.0)
+    assert checks.read_your_writes(
+        history_of(late, read(0, t_call=2.0, t_ret=3.0))
+    ).violated
+
+
+@pytest.mark.parametrize("outcome", ["fail", "unknown"])
+def test_a_write_without_acknowledgement_is_not_owed(outcome):
+    doubt = write(2, outcome=outcome)
+    for version in (1, 2):
+        verdict = checks.read_your_writes(history_of(write(1), doubt, read(version)))
+        assert verdict.holds
+        doubt = write(2, outcome=outcome)
+
+
+def test_a_read_that_finds_nothing_is_older_than_every_version():
+    verdict = checks.read_your_writes(history_of(write(0), read(None)))
+    assert verdict.examples == (
+        "shopkeeper wrote version 0 and then read nothing from replica1",
+    )
+    assert checks.monotonic_reads(history_of(read(0), read(None))).violated
+    assert checks.staleness_bound(history_of(write(0), read(None)), bound=0).violated
+
+
+def test_a_cache_miss_shows_its_client_nothing():
+    miss = did("get", node="redis")
+    verdict = checks.read_your_writes(history_of(write(1), miss, read(1)))
+    assert (verdict.state, verdict.checked) == ("holds", 1)
+    stale = did("get", node="redis", version=0)
+    assert checks.read_your_writes(history_of(write(1), stale)).violated
+
+
+@pytest.mark.parametrize("op", ["read", "get"])
+def test_a_value_without_its_version_is_unknown_and_not_a_pass(op):
+    unversioned = did(op, value=30)
+    verdict = checks.read_your_writes(history_of(write(1), unversioned))
+    assert verdict.unknown
+    assert "carries no version" in verdict.reason
+
+
+def test_operations_of_no_length_at_one_instant_have_no_order():
+    at_once = {"t_call": 1.0, "t_ret": 1.0}
+    assert checks.monotonic_reads(history_of(read(1, **at_once))).unknown
+    history = history_of(write(1, **at_once), read(0, **at_once))
+    assert checks.read_your_writes(history).unknown
+
+
+def test_an_acknowledged_operation_that_never_returned_is_no_pass():
+    history = history_of(write(1), read(1))
+    history.ops("read")[0].t_ret = None
+    verdict = checks.read_your_writes(history)
+    assert verdict.unknown
+    assert "operation 2 is ok but never returned" in verdict.reason
+
+
+def test_a_failed_read_is_not_checked():
+    failed = read(None, outcome="fail")
+    assert checks.read_your_writes(history_of(write(1), failed)).unknown
+
+
+def test_a_client_that_sees_time_run_backwards_is_found():
+    verdict = checks.monotonic_reads(history_of(read(3), read(2, node="replica2")))
+    assert verdict.examples == (
+        "shopkeeper read version 3 and then read version 2 from replica2",
+    )
+    reads = [read(3), read(2, client="other"), read(4)]
+    assert checks.monotonic_reads(history_of(*reads)).holds
+
+
+def test_a_read_may_be_as_old_as_the_bound_and_no_older():
+    ops = [write(1), write(2), write(3), read(1)]
+    assert checks.staleness_bound(history_of(*ops), bound=2).holds
+    verdict = checks.staleness_bound(history_of(*ops), bound=1)
+    assert verdict.examples == (
+        "shopkeeper read version 1 from replica1 when version 3 was acknowledged: "
+        "2 versions behind, and 1 allowed",
+    )
+
+
+def test_seconds_count_from_the_acknowledgement_that_superseded_the_version():
+    def at(t_call, bound):
+        ops = [write(1), write(2, t_call=1.0, t_ret=4.0), write(3, t_call=5, t_ret=6)]
+        history = history_of(*ops, read(1, t_call=t_call, t_ret=99.0))
+        return checks.staleness_bound(history, bound=bound, in_="seconds")
+
+    assert at(9.0, bound=5).holds
+    assert at(9.1, bound=5).violated
+    assert at(3.0, bound=0).holds
+    assert at(9.1, bound=1).examples == (
+        "shopkeeper read version 1 from replica1 more than 1 second after a later one "
+        "was acknowledged",
+    )
+
+
+def test_an_unknown_unit_of_staleness_is_no_pass():
+    verdict = checks.staleness_bound(history_of(write(1)), bound=1, in_="hours")
+    assert verdict.unknown
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_register_keeps_every_promise_to_its_readers(seed):
+    history = register(random.Random(seed))
+    assert checks.read_your_writes(history).holds
+    assert checks.monotonic_reads(history).holds
+    assert checks.staleness_bound(history, bound=0).holds
+    assert checks.staleness_bound(history, bound=0, in_="seconds").holds
+    behind = register(random.Random(seed), behind=2)
+    assert checks.staleness_bound(behind, bound=2).holds
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_read_older_than_the_clients_own_write_is_found(seed):
+    rng = random.Random(seed)
+    history = register(rng)
+    owed = [
+        (r, max(w.version for w in own))
+        for r in history.ops("read")
+        if (
+            own := [
+                w
+                for w in history.ops("write", client=r.client, key=r.key)
+                if before(w, r)
+            ]
+        )
+    ]
+    victim, version = rng.choice(owed)
+    victim.version = version - 1
+    verdict = checks.read_your_writes(history)
+    assert (verdict.state, verdict.violations) == ("violated", 1)
+    for w in history.ops("write"):  # every acknowledgement dropped: nothing is owed
+        w.outcome = "unknown"
+    assert checks.read_your_writes(history).unknown
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_swapped_reads_are_found(seed):
+    rng = random.Random(seed)
+    history = register(rng)
+    pairs = [
+        (a, b)
+        for a in history.ops("read")
+        for b in history.ops("read", client=a.client, key=a.key)
+        if before(a, b) and a.version < b.version
+    ]
+    a, b = rng.choice(pairs)
+    a.version, b.version = b.version, a.version
+    assert checks.monotonic_reads(history).violated
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_read_beyond_the_bound_is_found(seed):
+    rng = random.Random(seed)
+    history = register(rng, behind=2)
+    late = [
+        (r, acknowledged[-4])
+        for r in history.ops("read")
+        if len(
+            acknowledged := sorted(
+                w.version for w in history.ops("write", key=r.key) if before(w, r)
+            )
+        )
+        > 3
+    ]
+    victim, version = rng.choice(late)
+    victim.version = version
+    assert checks.staleness_bound(history, bound=2).violated
+
+
+def test_examples_follow_clients_in_their_natural_order_whatever_came_first():
+    clients = ["c10", "c2", "c1", "c3"]
+    for order in (clients, clients[::-1]):
+        ops = [op for c in order for op in (write(1, client=c), read(0, client=c))]
+        found = checks.read_your_writes(history_of(*ops)).examples
+        assert [example.split()[0] for example in found] == ["c1", "c2", "c3"]
