@@ -41,7 +41,13 @@ def address(app: Sphinx, here: str, page: str) -> str:
     return app.builder.get_relative_uri(here, page)
 
 
+def out_of_the_sitemap(app: Sphinx, config) -> None:
+    gone = [f"labs/{old}.html" for old in config.moved_labs]
+    config.sitemap_excludes = [*getattr(config, "sitemap_excludes", []), *gone]
+
+
 def setup(app: Sphinx) -> dict:
     app.add_config_value("moved_labs", {}, "html", dict)
     app.connect("html-collect-pages", pages)
+    app.connect("config-inited", out_of_the_sitemap)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
