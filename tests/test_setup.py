@@ -149,6 +149,19 @@ def test_uv_asks_the_index_that_pip_is_set_to(setup, monkeypatch) -> None:
     assert env["UV_FIND_LINKS"] == "/one,/two"
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"), [("cache", []), ("file/cache", ["--no-cache"])]
+)
+def test_a_home_that_cannot_be_written_costs_no_more_than_the_cache(
+    folder, words, setup, tmp_path
+) -> None:
+    (tmp_path / "file").touch()
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\necho '{tmp_path / folder}'\n")
+    program.chmod(0o755)
+    assert setup.cache(program) == words
+
+
 def test_what_takes_long_is_told_with_its_size(setup, tmp_path, capsys) -> None:
     says = "print('Downloading big (33.8MiB)\\n + big==1\\nPrepared 2 packages')"
     with open(tmp_path / "log", "w") as log:

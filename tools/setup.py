@@ -172,6 +172,17 @@ def uv(python, log):
     return program if answers else None
 
 
+def cache(program):
+    """uv will not work with a cache that it cannot write, as in a read-only home."""
+    asked = [str(program), "cache", "dir"]
+    folder = subprocess.run(asked, capture_output=True, text=True).stdout.strip()
+    try:
+        os.makedirs(folder or ".", exist_ok=True)
+    except OSError:
+        return ["--no-cache"]
+    return [] if os.access(folder or ".", os.W_OK) else ["--no-cache"]
+
+
 def ask_pip(python):
     """Begin to ask pip for its settings, which takes a second."""
     command = [*pip(python), "config", "list"]
@@ -221,7 +232,7 @@ def install(python, what, log):
     if program:
         say("Installing %d pinned packages into .venv" % count)
         command = [str(program), "pip", "install", "--python", str(python)]
-        command += ["--no-progress", "-r", lock]
+        command += [*cache(program), "--no-progress", "-r", lock]
         if run(command, log, as_uv_reads(settings)):
             return
         say("  uv could not, which .venv/setup.log explains")
