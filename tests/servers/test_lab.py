@@ -73,3 +73,14 @@ def test_servers_that_stand_on_each_other_are_refused():
     lab = Lab("circle")
     with pytest.raises(CycleError):
         lab.start(one)
+
+
+def test_a_renewed_server_is_the_same_with_nothing_in_it(lab):
+    cache = lab.start(Redis())
+    cache.client().set("cart", "a mug")
+    before = cache.primary
+    lab.renew(cache)
+    assert cache.client().get("cart") is None
+    assert not before.alive() and cache.primary.alive()
+    assert lab._servers.count(cache) == 1
+    cache.stop()

@@ -82,8 +82,8 @@ class Process(ProcessMachine):
         class_cache()
 
     def prepare(self) -> None:
-        self.class_cache = self.class_cache or class_cache()
         formatted(self.directory / "data", self.node_id)
+        self.class_cache = self.class_cache or class_cache()
         self.write("server.properties", self.properties())
 
     def start(self) -> None:
