@@ -163,10 +163,10 @@ def kill_once(path: Path, rng: random.Random) -> list[str]:
             run_into(kernel, cells[: stop + 1], rng)
             sessions = [folder.name for folder in data.iterdir()]
             kernel.kill()
-        end = time.monotonic() + WITHIN
-        while (found := left(data, sessions, before)) and time.monotonic() < end:
-            time.sleep(0.2)
-        took = WITHIN - (end - time.monotonic())
+            end = time.monotonic() + WITHIN
+            while (found := left(data, sessions, before)) and time.monotonic() < end:
+                time.sleep(0.2)
+            took = WITHIN - (end - time.monotonic())
         print(f"{path.stem:24} cell {stop:2}: ", end="")
         print("left " + "; ".join(found) if found else f"gone in {took:.1f} s")
         return found
