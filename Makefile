@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help ready incident test notebooks class book links store bench soak budget lint
-.PHONY: lock clean
+.PHONY: oracles growth lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
@@ -74,6 +74,12 @@ soak: ready ## run every lab ROUNDS times while the other core is busy
 
 budget: .venv/.labs ## how long each lab is: lines of code, words, minutes to read
 	@$(PY) tools/budget.py
+
+oracles: .venv/.installed ## compare every check with a slow second one (N=100000 histories)
+	$(PY) tools/oracles.py
+
+growth: .venv/.installed ## time every check on up to a million operations
+	$(PY) tools/bench_checks.py
 
 lint: .venv/.installed ## check style, types and spelling
 	$(PY) -m ruff check .

@@ -68,3 +68,22 @@ def test_one_rebuild_too_many_or_one_expiry_missing_is_found(seed):
     missing = rng.choice([op for op in ops if op.op == "expire"])
     rest = [op for op in ops if op is not missing]
     assert checks.rebuilds_per_expiry(history_of(*with_fresh_ids(rest))).violations == 1
+
+
+def test_a_rebuild_that_overlaps_an_expiry_may_belong_to_the_period_before():
+    slow = {"t_call": 1.0, "t_ret": 5.0}
+    during = {"t_call": 2.0, "t_ret": 2.5}
+    after = {"t_call": 6.0, "t_ret": 6.5}
+    ops = [did("expire", **slow), did("rebuild", **during), did("rebuild", **after)]
+    assert checks.rebuilds_per_expiry(history_of(*ops)).holds
+    first = did("rebuild", t_call=0.0, t_ret=0.5)
+    verdict = checks.rebuilds_per_expiry(history_of(first, *with_fresh_ids(ops)))
+    assert (verdict.state, verdict.violations) == ("violated", 1), "on neither side"
+
+
+def test_an_expiry_in_doubt_may_have_come_when_it_is_needed_and_once():
+    doubt = did("expire", outcome="unknown")
+    two = history_of(did("rebuild"), doubt, did("rebuild"))
+    assert checks.rebuilds_per_expiry(two).holds
+    three = history_of(*with_fresh_ids([*two]), did("rebuild", t_call=7, t_ret=8))
+    assert checks.rebuilds_per_expiry(three).violations == 1

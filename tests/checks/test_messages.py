@@ -108,3 +108,80 @@ def test_two_processings_swapped_within_a_key_are_found(seed):
     a.value, b.value = b.value, a.value
     assert checks.key_order(history).violated
     assert checks.duplicates(history).holds
+
+
+def test_an_id_that_is_none_is_no_id():
+    apart = [did("process", value=n, extra={"id": None}) for n in (1, 2)]
+    assert checks.duplicates(history_of(*apart)).holds
+    again = [did("process", value=1, extra={"id": None}), did("process", value=1)]
+    assert checks.duplicates(history_of(*again)).violated
+
+
+# Phantoms, gaps, redelivery
+
+
+def test_what_nobody_produced_and_is_processed_is_a_phantom():
+    made = did("produce", value="order-1")
+    history = history_of(made, *(did("process", value=f"order-{n}") for n in (1, 2)))
+    verdict = checks.phantoms(history)
+    assert verdict.where == (3,)
+    assert verdict.counts == {"phantoms": 1, "early": 0}
+    assert verdict.examples == (
+        "shopkeeper processed order-2 of store:7, which nobody produced",
+    )
+
+
+def test_what_is_processed_before_it_was_produced_is_too_early():
+    early = [did("process", value="order-1"), did("produce", value="order-1")]
+    verdict = checks.phantoms(history_of(*early))
+    assert verdict.counts == {"phantoms": 0, "early": 1}
+    slow = did("produce", value="order-1", t_call=0.4, t_ret=9.0)
+    assert checks.phantoms(history_of(did("process", value="order-1"), slow)).holds
+
+
+def test_a_produce_in_doubt_may_be_processed_and_a_failed_one_refutes_its_outcome():
+    for outcome, state in (("unknown", "holds"), ("fail", "unknown")):
+        made = did("produce", value=1, outcome=outcome)
+        assert checks.phantoms(history_of(made, did("process", value=1))).state == state
+
+
+def record(op, offset, client="worker", **fields):
+    place = {"partition": 0, "offset": offset}
+    return did(op, None, client, value=f"order-{offset}", extra=place, **fields)
+
+
+def produced(*offsets):
+    return [record("produce", offset, "checkout") for offset in offsets]
+
+
+def test_a_record_that_is_passed_over_is_a_gap():
+    ops = [*produced(0, 1, 2, 3), *(record("process", offset) for offset in (0, 2))]
+    verdict = checks.delivery_gaps(history_of(*ops))
+    assert (verdict.checked, verdict.where) == (3, (2,))
+    assert verdict.examples == (
+        "offset 1 of partition 0 was never delivered, and offset 2 was",
+    )
+
+
+def test_an_offset_at_which_nobody_produced_is_no_gap():
+    ops = [*produced(0, 2), *(record("process", offset) for offset in (0, 2))]
+    assert checks.delivery_gaps(history_of(*ops)).holds
+
+
+def test_redelivery_after_a_rebalance_is_told_apart_from_an_effect_that_came_twice():
+    ops = [
+        *produced(0),
+        record("process", 0, outcome="fail"),
+        record("process", 0),  # a retry
+        did("rebalance", None, "worker"),
+        record("process", 0, outcome="fail"),  # its own, after a rebalance
+        record("process", 0, "other"),  # another's: its effect comes twice
+    ]
+    verdict = checks.delivery_gaps(history_of(*ops))
+    assert verdict.holds
+    assert verdict.counts == {
+        "gaps": 0,
+        "redelivered": 3,
+        "after_rebalance": 2,
+        "effects_twice": 1,
+    }

@@ -139,3 +139,75 @@ def test_records_moved_to_one_partition_are_found(seed):
     verdict = checks.partition_skew(history)
     assert verdict.violated
     assert f"partition {hot} got" in verdict.examples[0]
+
+
+def test_an_offset_that_goes_back_and_forth_does_not_move():
+    history = history_of(*(poll(0, 5 - n % 2, 9) for n in range(6)))
+    verdict = checks.partition_progress(history)
+    assert verdict.violated
+    assert len(verdict.where) >= 5
+
+
+def test_a_lag_of_one_may_be_a_commit_marker_unless_a_record_is_known_to_wait():
+    def marked(**known):
+        ops = [poll(0, 1, 1) for _ in range(5)]
+        for op in ops:
+            op.extra |= known
+        return checks.partition_progress(history_of(*ops))
+
+    assert "may be a commit marker" in marked().reason
+    assert marked(waiting=0).holds
+    assert marked(waiting=1).violated
+
+
+def test_an_idle_partition_that_is_never_polled_again_is_unknown():
+    busy = [poll(0, n, 9) for n in range(5)]
+    verdict = checks.partition_progress(history_of(poll(1, 9, 0), *busy))
+    assert verdict.reason == "partition 1 of orders was not polled to the end"
+    for op in busy:
+        op.op_id = 0
+    watched = history_of(poll(1, 9, 0), *busy, poll(1, 9, 0, t_call=9, t_ret=9.5))
+    assert checks.partition_progress(watched).holds
+
+
+def test_standing_still_is_measured_by_the_clock_too():
+    def verdict(*moments, seconds=10, committed=3):
+        ops = [poll(0, committed, 9, t_call=t, t_ret=t + 1) for t in moments]
+        return checks.partition_progress_in_time(history_of(*ops), seconds=seconds)
+
+    assert verdict(0, 11).unknown, "certain are 10 s, from return to call"
+    assert verdict(0, 11.5).violated
+    assert verdict(0, 11.5).examples == (
+        "partition 0 of orders stood still at offset 3 for more than 10 s, "
+        "with records waiting",
+    )
+    assert verdict(0, 1.4, seconds=0.4).unknown, "1.4 - 1 is not more than 0.4"
+    moves = [poll(0, n, 9, t_call=9.0 * n, t_ret=9.0 * n + 1) for n in range(4)]
+    assert checks.partition_progress_in_time(history_of(*moves), seconds=10).holds
+
+
+def test_a_partition_that_was_left_alone_for_too_long_is_unknown():
+    idle = poll(1, 9, 0, t_call=0.0, t_ret=1.0)
+    busy = [poll(0, n, 9, t_call=5.0 * n, t_ret=5.0 * n + 1) for n in range(5)]
+    verdict = checks.partition_progress_in_time(history_of(idle, *busy), seconds=10)
+    assert verdict.reason == "partition 1 of orders was not polled to the end"
+
+
+def test_bounds_that_are_no_numbers_are_no_pass():
+    history = history_of(*(poll(0, n, 9) for n in range(6)))
+    for bound in (float("nan"), "5", None):
+        assert checks.partition_progress(history, polls=bound).unknown
+        assert checks.partition_progress_in_time(history, seconds=bound).unknown
+        ops = history_of(*(did("produce", extra={"partition": p}) for p in range(3)))
+        assert checks.partition_skew(ops, at_most=bound).unknown
+
+
+def test_a_load_passes_a_ratio_only_by_more_than_arithmetic_adds():
+    loads = {0: 100, 1: 100, 2: 115}
+    ops = [
+        did("produce", extra={"partition": p})
+        for p, n in loads.items()
+        for _ in range(n)
+    ]
+    assert 115 > 1.15 * 100
+    assert checks.partition_skew(history_of(*ops), at_most=1.15).holds

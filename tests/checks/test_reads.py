@@ -1,6 +1,7 @@
 """What clients read: their own writes, time forwards, fresh enough, and real."""
 
 import random
+from math import nan
 
 import pytest
 from hand import SEEDS, before, did, history_of, read, register, write
@@ -229,3 +230,90 @@ def test_examples_follow_clients_in_their_natural_order_whatever_came_first():
         ops = [op for c in order for op in (write(1, client=c), read(0, client=c))]
         found = checks.read_your_writes(history_of(*ops)).examples
         assert [example.split()[0] for example in found] == ["c1", "c2", "c3"]
+
+
+# Bounds that are none, floats, and what cannot be judged
+
+
+def test_a_bound_that_is_no_number_is_no_pass():
+    for bound in (nan, "2", None, True):
+        history = history_of(write(1), read(1))
+        verdict = checks.staleness_bound(history, bound=bound)
+        assert "bound must be a number" in verdict.reason
+
+
+def test_floats_pass_a_bound_only_by_more_than_arithmetic_adds():
+    writes = [write(0, t_call=0, t_ret=0.01), write(1, t_call=0.05, t_ret=0.1)]
+    history = history_of(*writes, read(0, t_call=0.4, t_ret=0.5))
+    assert 0.4 - 0.1 > 0.3
+    seconds = {"in_": "seconds"}
+    assert checks.staleness_bound(history, bound=0.3, **seconds).holds
+    assert checks.staleness_bound(history, bound=0.2999, **seconds).violated
+
+
+def test_versions_acknowledged_downwards_are_counted_as_those_upwards():
+    ops = [write(version) for version in (5, 4, 3, 2)]
+    verdict = checks.staleness_bound(history_of(*ops, read(3)), bound=1)
+    assert "when version 5 was acknowledged: 2 versions behind" in verdict.examples[0]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [checks.read_your_writes, checks.monotonic_reads, checks.recency],
+)
+def test_all_checks_agree_on_a_value_without_its_version(check):
+    unversioned = did("read", value=30)
+    verdict = check(history_of(write(1), read(1), read(1), unversioned))
+    assert verdict.reason == "operation 4 has a value but carries no version"
+    late = check(history_of(write(2), read(2), read(1), did("read", value=30)))
+    assert (late.state, late.where) == ("violated", (3,))
+
+
+def test_an_operation_of_no_length_is_before_one_that_begins_then():
+    at_once = {"t_call": 1.0, "t_ret": 1.0}
+    history = history_of(write(1, **at_once), read(0, t_call=1.0, t_ret=2.0))
+    assert checks.read_your_writes(history).violated
+
+
+# Recency, and versions from nowhere
+
+
+def test_what_one_client_saw_no_other_may_miss_afterwards():
+    history = history_of(read(2, client="ann"), read(1, client="bob"))
+    assert checks.monotonic_reads(history).unknown
+    verdict = checks.recency(history)
+    assert verdict.examples == (
+        "bob read version 1 from replica1 after version 2 had been read",
+    )
+    at_once = {"t_call": 0.0, "t_ret": 1.0}
+    overlapping = [read(2, client="ann", **at_once), read(1, client="bob", **at_once)]
+    assert checks.recency(history_of(*overlapping)).unknown
+
+
+def test_a_version_that_nobody_wrote_is_found():
+    verdict = checks.versions_written(history_of(write(1), read(1), read(7)))
+    assert verdict.examples == (
+        "shopkeeper read version 7 from replica1, which nobody wrote",
+    )
+
+
+def test_a_version_that_is_read_before_its_write_was_called_is_found():
+    verdict = checks.versions_written(history_of(write(1), read(2), write(2)))
+    assert verdict.examples == (
+        "shopkeeper read version 2 from replica1 before its write was called",
+    )
+    slow = write(2, t_call=1.2, t_ret=9.0)
+    assert checks.versions_written(history_of(write(1), read(2), slow)).holds
+
+
+def test_versions_from_before_the_history_and_from_writes_in_doubt_are_fine():
+    assert checks.versions_written(history_of(write(5), read(4), read(5))).holds
+    doubt = did("write", outcome="unknown", value=9)
+    assert checks.versions_written(history_of(write(1), doubt, read(2))).holds
+
+
+def test_a_version_whose_write_failed_refutes_the_outcome():
+    failed = write(2, outcome="fail")
+    verdict = checks.versions_written(history_of(write(1), failed, read(2)))
+    assert verdict.unknown
+    assert "is said to have failed" in verdict.reason

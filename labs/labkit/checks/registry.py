@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from math import isnan
 from numbers import Real
 from typing import Any
@@ -24,7 +25,7 @@ class Findings:
     """What a check gathers: how many it `checked`, and what `broke` the promise."""
 
     checked: int = 0
-    broken: list[tuple[list, str]] = field(default_factory=list)
+    broken: list[tuple[tuple, str]] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     doubt: str = ""  # why nothing can be said although something was checked
     shown: str = ""  # a sentence to show where nothing was broken
@@ -40,15 +41,19 @@ class Findings:
         Examples are chosen by `order`, not by time: which of two concurrent clients
         came first differs from run to run.
         """
-        self.broken.append(([natural(part) for part in order], sentence))
+        self.broken.append((order, sentence))
         self.where.update(op.op_id if isinstance(op, Op) else op for op in ops)
 
     def examples(self) -> tuple[str, ...]:
         if not self.broken:
             return (self.shown,) if self.shown else ()
-        ranked = sorted(self.broken, key=lambda pair: pair[0])
-        different = dict.fromkeys(sentence for _, sentence in ranked)
-        return tuple(different)[:MOST_EXAMPLES]
+        first: dict[str, list] = {}  # sentence -> the lowest order that it has
+        for order, sentence in self.broken:
+            rank = [natural(part) for part in order]
+            if sentence not in first or rank < first[sentence]:
+                first.pop(sentence, None)
+                first[sentence] = rank
+        return tuple(nsmallest(MOST_EXAMPLES, first, key=first.__getitem__))
 
 
 # The findings that the check which runs has made, so that a crash does not lose them.
@@ -67,7 +72,12 @@ def number(value: Any, name: str) -> float:
 
 def natural(value: Any) -> list:
     """A sort key that puts client2 before client10."""
-    parts: list = re.split(r"([0-9]+)", text(value))
+    return _natural(text(value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _natural(words: str) -> list:
+    parts: list = re.split(r"([0-9]+)", words)
     parts[1::2] = map(int, parts[1::2])
     return parts
 
@@ -144,7 +154,11 @@ def make(
                 crash = f"the check crashed: {type(error).__name__}: {error}"
                 broken = [found for found in gathered if found.broken]
                 findings = broken[0] if broken else Findings()
-        says = definition.format(**bound.arguments)
+        try:
+            says = definition.format(**bound.arguments)
+        except (TypeError, ValueError) as error:  # a parameter of a wrong kind
+            says = definition
+            crash = crash or f"the check crashed: {type(error).__name__}: {error}"
         return _verdict(name, unit, says, needs, findings, crash)
 
     return checked
