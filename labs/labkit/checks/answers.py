@@ -127,5 +127,6 @@ def _bounded(
     return make(find, what, "operations", promise, needs)
 
 
-register("at most", "operations", "Something happens at most {bound} times.", at_most)
-register("at least", "operations", "It happens at least {bound} times.", at_least)
+WHAT = "What is counted happens {} {{bound}} times."
+register("at most", "operations", WHAT.format("at most"), at_most)
+register("at least", "operations", WHAT.format("at least"), at_least)

@@ -208,7 +208,8 @@ def counter(history: History, *, initial: float = 0) -> Findings:
     the certain additions with all possible ones below 0, to the same with all possible
     ones above 0.
 
-    Violation: a count outside these two, by more than a billionth.
+    Violation: a count outside that range, which the additions allow, by more than a
+    billionth.
 
     Counts: possible: how many counts had possible additions, and so a range.
 
