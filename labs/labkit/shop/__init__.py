@@ -51,6 +51,7 @@ __all__ = [
     "PriceChange",
     "at_once",
     "carts",
+    "copies",
     "crowd",
     "figure",
     "figures",

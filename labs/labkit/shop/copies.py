@@ -1,0 +1,286 @@
+"""A topic with copies on several brokers: who has what, who leads, and losing brokers.
+
+A run begins with a topic that nobody has used (`begin`). What goes wrong in it, if
+anything does, comes in steps that the schedule asks for (`strike`), so that healthy and
+broken runs have the same schedule. All waits are for what brokers say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kafka import TopicPartition
+from kafka.protocol.admin import ElectionType
+
+from .. import faults
+from ..wait import wait_until
+from .records import Recorder, read_back
+from .topics import Topics
+
+if TYPE_CHECKING:
+    from kafka import KafkaProducer
+
+    from ..servers.base import ServerNode
+    from ..servers.kafka import Kafka
+
+MARK = b"mark"  # a record that is no order
+SOON = 20  # seconds: a bound for what brokers do by themselves
+
+
+class Copies(Topics):
+    """Orders on the brokers of one Kafka, one topic a run.
+
+    places: {partition: its brokers by number, leader first, then its heirs}. Order n
+    goes to partition n % partitions. seen: what an operator would have looked at in the
+    latest run, by name.
+    """
+
+    def __init__(
+        self, kafka: Kafka, places: Mapping[int, list[int]], base: str = "orders"
+    ) -> None:
+        super().__init__(kafka, base)
+        self.places = dict(places)
+        self.nodes: dict[int, ServerNode] = dict(enumerate(kafka.brokers, start=1))
+        self.seen: dict[str, Any] = {}
+        self._steps: list[Callable[[], object]] = []  # of the fault, still to come
+        self._before_loss: Callable[[], object] = nothing
+        self._after_loss: Callable[[], object] = nothing
+        self._away = False  # a leader that is lost does not come back in this run
+
+    def begin(self, **config: str) -> str:
+        """A fresh topic, all brokers running and in sync. config: topic settings."""
+        for node in self.nodes.values():
+            if not node.alive():
+                node.node.start()
+        for node in self.nodes.values():
+            node.ready()
+        self.seen = {}
+        return self.fresh(1, self.places, **config)
+
+    def strike(self) -> None:
+        """The next thing that goes wrong in this run, if anything does."""
+        if self._steps:
+            self._steps.pop(0)()
+
+    def ready(self, **settings: Any) -> KafkaProducer:
+        """A producer that knows the topic before anything goes wrong."""
+        producer = self.kafka.producer(**settings)
+        producer.partitions_for(self.name)
+        return producer
+
+    def order(self, producer: KafkaProducer, number: int) -> Any:
+        """Hand over order `number`; a future of its partition and offset."""
+        place = number % len(self.places)
+        return producer.send(self.name, str(number).encode(), partition=place)
+
+    # --- what the brokers have ---
+
+    def running(self) -> list[int]:
+        """The numbers of the brokers that answer."""
+        alive = {n: node.node for n, node in self.nodes.items() if node.alive()}
+        return [n for n, node in alive.items() if not node.frozen()]
+
+    def sizes(self) -> dict[int, dict[int, int]]:
+        """{partition: {broker that runs: bytes}}, as kafka-log-dirs.sh prints it."""
+        if self._admin is None:
+            self._ask_anew()
+        asked = {self.name: list(self.places)}
+        found: dict[int, dict[int, int]] = {}
+        for told in self._admin.describe_log_dirs(asked, self.running()):
+            for part in told["log_dirs"][0]["topics"][0]["partitions"]:
+                sizes = found.setdefault(part["partition_index"], {})
+                sizes[told["broker"]] = part["partition_size"]
+        return found
+
+    def settle(
+        self, above: Mapping[int, Mapping[int, int]] | None = None
+    ) -> dict[int, dict[int, int]]:
+        """Wait until the brokers that run have the same bytes; the sizes.
+
+        above: sizes as they were, of which each partition has to have grown.
+        """
+
+        def alike() -> Any:
+            found = self.sizes()
+            same = all(len({*sizes.values()}) == 1 for sizes in found.values())
+            grown = not above or all(found[p] != above[p] for p in found)
+            return found if same and grown else None
+
+        return wait_until(alike, SOON, "a broker that runs does not catch up")
+
+    def led_by(self) -> list[int]:
+        """Who leads each partition; -1: nobody. [] while nobody can be asked."""
+        return [part["leader_id"] for part in self.state()]
+
+    def read_back(self, run: Recorder) -> list[int]:
+        """Record as "read back" which orders the topic has, and return them sorted."""
+        op = read_back(run, "orders", lambda: sorted(self.numbers()))
+        return op.value
+
+    def numbers(self) -> list[int]:
+        """The orders in the topic. A mark, confirmed by all in sync, is put behind
+        everything, and read up to: a new leader's high watermark is an old one."""
+        places = [TopicPartition(self.name, number) for number in self.places]
+        with closing(self.ready()) as marker:
+            sent = [marker.send(self.name, MARK, partition=p.partition) for p in places]
+            marks = [mark.get(SOON).offset for mark in sent]
+        ends = dict(zip(places, marks, strict=True))
+        found: list[Any] = []
+        with closing(self.kafka.consumer()) as reader:
+            reader.assign(places)
+
+            def passed() -> bool:
+                for records in reader.poll(100).values():
+                    found.extend(records)
+                return all(reader.position(p) > end for p, end in ends.items())
+
+            wait_until(passed, SOON, "no mark in the topic")
+        return [int(record.value) for record in found if record.value != MARK]
+
+    # --- who is lost ---
+
+    def leave(self, broker: int, kill: bool = False) -> None:
+        """Stop a broker in good order, or kill it, and wait until it is off the list
+        of those in sync."""
+        node = self.nodes[broker]
+        node.kill() if kill else node.stop()
+        self.in_sync(len(self.running()))
+
+    def lose_leader(self) -> None:
+        """Kill broker 1, the leader, and wait until others lead. What the fault held
+        up comes back, and so does broker 1, unless the fault keeps it away."""
+        leader = self.nodes[1]
+        self._before_loss()
+        leader.kill()
+        self._after_loss()
+        self.seen["state"] = self.state()
+        if not self._away:
+            leader.node.start()
+
+        def heirs() -> list[int]:
+            found = self.led_by()
+            return found if found and not {1, -1} & {*found} else []
+
+        self.seen["leaders"] = wait_until(heirs, SOON, "nobody leads")
+
+    def come_back(self, *brokers: int) -> None:
+        """Start brokers one after another, each with what its disk has."""
+        for broker in brokers:
+            self.nodes[broker].start()
+
+    def elect(self) -> bool:
+        """Wait until a broker that runs leads each partition, or nobody does although
+        all that can are back; then any replica is made to lead, which is the last
+        resort (kafka-leader-election.sh --election-type unclean). Whether it was."""
+        able = {-1, *self.running()}
+
+        def settled() -> list[int]:
+            found = self.led_by()
+            return found if {*found} <= able else []
+
+        found = wait_until(settled, SOON, "a broker that is gone leads")
+        orphans = [place for place, leader in enumerate(found) if leader == -1]
+        if orphans:
+            with self.kafka.short_lived_admin() as admin:
+                admin.elect_leaders(ElectionType.UNCLEAN, {self.name: orphans})
+        return bool(orphans)
+
+    def frozen(self, broker: int) -> faults.Fault:
+        """A fault: a follower stands still from `strike` until the leader is lost. It
+        is back before anybody has missed it, and stays in sync. Meter: records that the
+        leader of partition 0 had taken and no consumer could read."""
+        return _frozen(self, self.nodes[broker])
+
+    def away(self, *brokers: int) -> faults.Fault:
+        """A fault: followers are stopped at `strike` and come back when the leader is
+        lost, which stays away; whoever is there is made to lead. Meter: how many."""
+        return _away(self, brokers)
+
+    def one_by_one(self, *brokers: int, crash: bool = False) -> faults.Fault:
+        """A fault in steps, one for each `strike`: one broker after another is stopped
+        (crash: the last but one is killed), the last one is killed and stays away; the
+        others come back in the order in which they went. Meter: how many went."""
+        return _one_by_one(self, brokers, crash)
+
+
+def nothing() -> None:
+    """What goes wrong in a healthy run."""
+
+
+@faults.fault("a follower frozen")
+def _frozen(copies: Copies, node: ServerNode) -> faults.Body:
+    behind = 0
+    clients: dict[str, Any] = {}
+
+    def probe() -> int:
+        sent = clients["hasty"].send(copies.name, MARK, partition=0)
+        return sent.get(SOON).offset + 1
+
+    def visible() -> int:
+        place = TopicPartition(copies.name, 0)
+        return clients["monitor"].end_offsets([place])[place]
+
+    def freeze() -> None:
+        # made before: a client that is new might ask the frozen broker first
+        clients["hasty"] = copies.ready(acks=1)
+        clients["monitor"] = copies.kafka.consumer()
+        visible()
+        stack.enter_context(faults.paused(node))
+        # its last request to fetch may be under way, and takes a first record with it
+        probe()
+        copies.settle()
+
+    def look() -> None:
+        nonlocal behind
+        copies.seen["taken"], copies.seen["visible"] = probe(), visible()
+        behind = copies.seen["taken"] - copies.seen["visible"]
+
+    with ExitStack() as stack:
+        copies._steps = [freeze]
+        copies._before_loss, copies._after_loss = look, stack.close
+        yield lambda: behind
+        copies._steps = []
+        copies._before_loss = copies._after_loss = nothing
+    for client in clients.values():
+        client.close()
+
+
+@faults.fault("followers away")
+def _away(copies: Copies, brokers: tuple[int, ...]) -> faults.Body:
+    gone: list[int] = []
+
+    def leave() -> None:
+        for broker in brokers:
+            copies.leave(broker)
+            gone.append(broker)
+
+    def come_back() -> None:
+        copies.come_back(*brokers)
+        copies.elect()
+
+    copies._steps, copies._after_loss, copies._away = [leave], come_back, True
+    yield lambda: len(gone)
+    copies._steps, copies._after_loss, copies._away = [], nothing, False
+
+
+@faults.fault("one broker after another")
+def _one_by_one(copies: Copies, brokers: tuple[int, ...], crash: bool) -> faults.Body:
+    *first, last = brokers
+    gone: list[int] = []
+
+    def leave(broker: int) -> None:
+        copies.leave(broker, kill=crash and broker == first[-1])
+        gone.append(broker)
+
+    def lose_the_last() -> None:
+        copies.nodes[last].kill()
+        gone.append(last)
+        copies.come_back(*first)
+        copies.seen["elected by hand"] = copies.elect()
+
+    copies._steps = [*(partial(leave, broker) for broker in first), lose_the_last]
+    yield lambda: len(gone)
+    copies._steps = []
