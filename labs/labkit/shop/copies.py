@@ -7,8 +7,8 @@ broken runs have the same schedule. All waits are for what brokers say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,17 @@ from kafka.protocol.admin import ElectionType
 
 from .. import faults
 from ..wait import wait_until
-from .records import Recorder, read_back
-from .topics import Topics
+from .crowd import at_once
+from .records import read_back, refusable
+from .topics import MARK, Topics
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer
 
+    from ..proof import Run
     from ..servers.base import ServerNode
     from ..servers.kafka import Kafka
 
-MARK = b"mark"  # a record that is no order
 SOON = 20  # seconds: a bound for what brokers do by themselves
 
 
@@ -76,6 +77,58 @@ class Copies(Topics):
         place = number % len(self.places)
         return producer.send(self.name, str(number).encode(), partition=place)
 
+    # --- what customers and the packer do ---
+
+    def sell(
+        self,
+        run: Run,
+        producer: KafkaProducer,
+        orders: Iterable[int],
+        patience: float,
+    ) -> dict[int, Any]:
+        """Customers n in `orders` check out at once, each recorded as the "produce" of
+        "customer n". Who has no answer after `patience` seconds is in doubt.
+        Returns the producer's futures by order: the last word on each."""
+        sent = {}
+
+        def check_out(n: int) -> None:
+            with refusable(run, f"customer {n}", "produce", "orders", n):
+                sent[n] = self.order(producer, n)
+                sent[n].get(patience)
+
+        at_once(orders, check_out)
+        return sent
+
+    def second_answers(
+        self,
+        run: Run,
+        sent: Mapping[int, Any],
+        again: Callable[[int, list[int]], bool] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Settle what is in doubt, recorded as inner operations.
+
+        again: None: the producer goes on trying, and its answer is waited for. Else a
+        rule, again(n, orders in the log now), by which the shop itself sends an order
+        again through a new producer, made with `settings`.
+        """
+        told = {op.value for op in run.history.ops("produce", outcome="ok")}
+        doubt = sorted(sent.keys() - told)
+        if again and doubt:
+            there, producer = self.numbers(), self.ready(**settings)
+        for n in doubt:
+            with refusable(run, f"customer {n}", "produce", "orders", n, inner=True):
+                if again is None:
+                    sent[n].get(30)
+                elif again(n, there):
+                    self.order(producer, n).get(30)
+
+    def pack(self, run: Run) -> None:
+        """A packer reads the topic to its end and packs, recorded, what is in it."""
+        for n in self.read_back(run):
+            with run.call("packer", "process", "orders", n, inner=True):
+                pass
+
     # --- what the brokers have ---
 
     def running(self) -> list[int]:
@@ -83,62 +136,25 @@ class Copies(Topics):
         alive = {n: node.node for n, node in self.nodes.items() if node.alive()}
         return [n for n, node in alive.items() if not node.frozen()]
 
-    def sizes(self) -> dict[int, dict[int, int]]:
-        """{partition: {broker that runs: bytes}}, as kafka-log-dirs.sh prints it."""
-        if self._admin is None:
-            self._ask_anew()
-        asked = {self.name: list(self.places)}
-        found: dict[int, dict[int, int]] = {}
-        for told in self._admin.describe_log_dirs(asked, self.running()):
-            for part in told["log_dirs"][0]["topics"][0]["partitions"]:
-                sizes = found.setdefault(part["partition_index"], {})
-                sizes[told["broker"]] = part["partition_size"]
-        return found
-
     def settle(
-        self, above: Mapping[int, Mapping[int, int]] | None = None
+        self, above: dict[int, dict[int, int]] | None = None
     ) -> dict[int, dict[int, int]]:
-        """Wait until the brokers that run have the same bytes; the sizes.
-
-        above: sizes as they were, of which each partition has to have grown.
-        """
-
-        def alike() -> Any:
-            found = self.sizes()
-            same = all(len({*sizes.values()}) == 1 for sizes in found.values())
-            grown = not above or all(found[p] != above[p] for p in found)
-            return found if same and grown else None
-
-        return wait_until(alike, SOON, "a broker that runs does not catch up")
+        """Wait until the brokers that run have the same bytes: see `until_copied`."""
+        return self.until_copied(self.running(), above)
 
     def led_by(self) -> list[int]:
         """Who leads each partition; -1: nobody. [] while nobody can be asked."""
         return [part["leader_id"] for part in self.state()]
 
-    def read_back(self, run: Recorder) -> list[int]:
+    def read_back(self, run: Run) -> list[int]:
         """Record as "read back" which orders the topic has, and return them sorted."""
         op = read_back(run, "orders", lambda: sorted(self.numbers()))
         return op.value
 
     def numbers(self) -> list[int]:
-        """The orders in the topic. A mark, confirmed by all in sync, is put behind
-        everything, and read up to: a new leader's high watermark is an old one."""
-        places = [TopicPartition(self.name, number) for number in self.places]
-        with closing(self.ready()) as marker:
-            sent = [marker.send(self.name, MARK, partition=p.partition) for p in places]
-            marks = [mark.get(SOON).offset for mark in sent]
-        ends = dict(zip(places, marks, strict=True))
-        found: list[Any] = []
-        with closing(self.kafka.consumer()) as reader:
-            reader.assign(places)
-
-            def passed() -> bool:
-                for records in reader.poll(100).values():
-                    found.extend(records)
-                return all(reader.position(p) > end for p, end in ends.items())
-
-            wait_until(passed, SOON, "no mark in the topic")
-        return [int(record.value) for record in found if record.value != MARK]
+        """The orders in the topic, by partition and offset."""
+        found = self.records_to_mark(partitions=self.places)
+        return [int(record.value) for record in found]
 
     # --- who is lost ---
 
@@ -160,11 +176,9 @@ class Copies(Topics):
         if not self._away:
             leader.node.start()
 
-        def heirs() -> list[int]:
-            found = self.led_by()
-            return found if found and not {1, -1} & {*found} else []
-
-        self.seen["leaders"] = wait_until(heirs, SOON, "nobody leads")
+        self.seen["leaders"] = wait_until(
+            lambda: self.led_by_others(1), SOON, "nobody leads"
+        )
 
     def come_back(self, *brokers: int) -> None:
         """Start brokers one after another, each with what its disk has."""
