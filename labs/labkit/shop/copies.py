@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kafka import KafkaProducer
 
     from ..proof import Run
-    from ..servers.base import ServerNode
+    from ..servers.base import Node
     from ..servers.kafka import Kafka
 
 SOON = 20  # seconds: a bound for what brokers do by themselves
@@ -44,7 +44,7 @@ class Copies(Topics):
     ) -> None:
         super().__init__(kafka, base)
         self.places = dict(places)
-        self.nodes: dict[int, ServerNode] = dict(enumerate(kafka.brokers, start=1))
+        self.nodes: dict[int, Node] = dict(enumerate(kafka.brokers, start=1))
         self.seen: dict[str, Any] = {}
         self._steps: list[Callable[[], object]] = []  # of the fault, still to come
         self._before_loss: Callable[[], object] = nothing
@@ -55,7 +55,7 @@ class Copies(Topics):
         """A fresh topic, all brokers running and in sync. config: topic settings."""
         for node in self.nodes.values():
             if not node.alive():
-                node.node.start()
+                node.machine.start()
         for node in self.nodes.values():
             node.ready()
         self.seen = {}
@@ -133,7 +133,7 @@ class Copies(Topics):
 
     def running(self) -> list[int]:
         """The numbers of the brokers that answer."""
-        alive = {n: node.node for n, node in self.nodes.items() if node.alive()}
+        alive = {n: node for n, node in self.nodes.items() if node.alive()}
         return [n for n, node in alive.items() if not node.frozen()]
 
     def settle(
@@ -174,7 +174,7 @@ class Copies(Topics):
         self._after_loss()
         self.seen["state"] = self.state()
         if not self._away:
-            leader.node.start()
+            leader.machine.start()
 
         self.seen["leaders"] = wait_until(
             lambda: self.led_by_others(1), SOON, "nobody leads"
@@ -225,7 +225,7 @@ def nothing() -> None:
 
 
 @faults.fault("a follower frozen")
-def _frozen(copies: Copies, node: ServerNode) -> faults.Body:
+def _frozen(copies: Copies, node: Node) -> faults.Body:
     behind = 0
     clients: dict[str, Any] = {}
 
