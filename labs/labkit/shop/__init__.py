@@ -56,6 +56,7 @@ __all__ = [
     "figure",
     "figures",
     "machine",
+    "packers",
     "read_back",
     "records",
     "refusable",

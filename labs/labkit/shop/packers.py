@@ -1,8 +1,8 @@
 """Packers: workers of one consumer group, whose work is a row in PostgreSQL.
 
-A packer takes orders from a topic, packs each (a row in `parcels`, and one piece less in
-`stock`) and commits to Kafka how far it is. It may be killed in the middle of its work,
-and it may be so slow that its group goes on without it; then another one takes over.
+A packer takes orders from a topic, packs each (a row in `parcels`, and one piece less
+in `stock`) and commits to Kafka how far it is. It may be killed in the middle of its
+work, and it may be so slow that its group goes on without it; then another takes over.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
+from psycopg.errors import LockNotAvailable
 
 from .. import faults
 from ..wait import TimedOut, wait_until
@@ -36,19 +36,19 @@ insert into stock values (1000)"""
 
 
 class Killed(Exception):
-    """The packer's process is gone, its transaction with it; nothing was told to Kafka."""
+    """The packer's process is gone, its transaction with it, and Kafka was not told."""
 
 
 class Way(NamedTuple):
     """How a packer works.
 
     handle(packer, orders): packs a batch and commits. at_once: `max.poll.records`.
-    settings: of the consumer, besides.
+    settings: of the consumer, besides, as pairs of name and value.
     """
 
     handle: Callable[[Packer, list[int]], None]
     at_once: int = 10
-    settings: dict[str, Any] = {}
+    settings: tuple[tuple[str, Any], ...] = ()
 
 
 class Packer:
@@ -65,6 +65,8 @@ class Packer:
         self.way = way
         self.memory: set[int] = set()
         self.session = team.db.primary.connect(application_name=name)
+        # one who waits for a colleague's transaction gives up, and takes it up again
+        self.session.execute("set lock_timeout = '1s'")
         settings = {
             "group_id": team.topics.name,
             "max_poll_records": way.at_once,
@@ -73,7 +75,7 @@ class Packer:
             "session_timeout_ms": 20_000,
         }
         self.consumer = team.kafka.consumer(
-            team.topics.name, **{**settings, **way.settings}
+            team.topics.name, **{**settings, **dict(way.settings)}
         )
 
     def take(self) -> list[int]:
@@ -126,6 +128,11 @@ class Packer:
             producer.send_offsets_to_transaction(done, self.consumer.group_metadata())
             producer.commit_transaction()
 
+    def take_up_again(self) -> None:
+        """Go back to what the group has committed: the batch comes once more."""
+        for place in self.consumer.assignment():
+            self.consumer.seek(place, self.consumer.committed(place) or 0)
+
     def gone(self) -> None:
         """End as SIGKILL ends a process: no goodbye to the group."""
         self.session.close()
@@ -147,6 +154,7 @@ class Packers:
         self.points: dict[tuple[str, int], Callable[[Packer], None]] = {}
         self.lost: list[str] = []  # packers that were expelled or killed
         self._hired = 0
+        self._successors: list[Packer] = []
         self._producer: KafkaProducer | None = None
 
     def begin(self, run: Run, orders: range) -> None:
@@ -163,20 +171,83 @@ class Packers:
         return Packer(self, f"packer {self._hired}", run, way)
 
     def work(self, run: Run, way: Way) -> None:
-        """Packers work, one after another, until all orders are committed."""
-        packer = self.hire(run, way)
-        while self.topics.lag_now():
-            packer = self.turn(packer)
-        packer.session.close()
-        packer.consumer.close()
-        self.audit(run)
+        """Packers work, one after another, until all orders are committed. What they
+        did is then read back, and must be what they recorded."""
+        packer = self._turn(self.hire(run, way))
+        while self.left():
+            packer = self._turn(packer)
+        self._end(packer)
+        done = self.db.primary.sql("select order_id from parcels order by 1")
+        read_back(run, "parcels", [order for (order,) in done])
+        told = sorted(op.value for op in run.history.ops("process", outcome="ok"))
+        if told != [order for (order,) in done]:
+            raise RuntimeError(f"recorded as packed: {told}, in the table: {done}")
 
-    def turn(self, packer: Packer) -> Packer:
+    def left(self) -> int:
+        """Orders that are not committed."""
+        return sum(end - done for done, end in self.topics.offsets())
+
+    def reached(self, packer: Packer, what: str, order: int) -> None:
+        """A packer has come to a point of its work, where something may happen once."""
+        if happens := self.points.pop((what, order), None):
+            happens(packer)
+
+    def bad_day(self, slow: int, kill: int) -> faults.Fault:
+        """A fault: the packer is slow with the order `slow`, and killed when it is at
+        the order `kill`. Meter: packers that the group has lost."""
+        return _bad_day(self, slow, kill)
+
+    def members(self) -> list[Any]:
+        """Of the group, as kafka-consumer-groups.sh --members prints them."""
+        name = self.topics.group
+        with self.kafka.asked() as admin:
+            return list(admin.describe_groups([name])[name]["members"])
+
+    def transactional(self) -> KafkaProducer:
+        """A producer of transactions. Kept for the run."""
+        if self._producer is None:
+            name = f"packing {self.topics.name}"
+            self._producer = self.kafka.producer(transactional_id=name)
+            self._producer.init_transactions()
+        return self._producer
+
+    def _turn(self, packer: Packer) -> Packer:
         """One batch; returns who works next."""
         orders = packer.take()
         try:
             packer.way.handle(packer, orders)
         except Killed:
+            self.lost.append(packer.name)
             packer.gone()
             return self.hire(packer.run, packer.way)
-        return packer if packer.name not in self.lost else self._next(packer)
+        except LockNotAvailable:
+            packer.take_up_again()
+        if packer.name not in self.lost:
+            return packer
+        self._end(packer)  # it was given up long ago, and finds out now
+        return self._successors.pop()
+
+    def _end(self, packer: Packer) -> None:
+        packer.session.close()
+        packer.consumer.close()
+
+    def _slow(self, packer: Packer) -> None:
+        """The packer takes so long that its group goes on without it: another one takes
+        the batch and does it, and only then does the slow one go on."""
+        with suppress(TimedOut):
+            wait_until(lambda: not self.members(), self.slow_s, "still a member")
+        if self.members():
+            return  # its interval is longer than it was slow
+        self.lost.append(packer.name)
+        self._successors.append(self.hire(packer.run, packer.way))
+        self._turn(self._successors[-1])
+
+    def _kill(self, packer: Packer) -> None:
+        raise Killed(packer.name)
+
+
+@faults.fault("a bad day")
+def _bad_day(team: Packers, slow: int, kill: int) -> faults.Body:
+    team.points = {("slow", slow): team._slow, ("killed", kill): team._kill}
+    yield lambda: len(team.lost)
+    team.points = {}
