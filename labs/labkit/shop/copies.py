@@ -153,6 +153,8 @@ class Copies(Topics):
 
     def numbers(self) -> list[int]:
         """The orders in the topic, by partition and offset."""
+        # one that was made before may have lost sight of all brokers that are left
+        self._producer = self.ready()
         found = self.records_to_mark(partitions=self.places)
         return [int(record.value) for record in found]
 
@@ -294,6 +296,7 @@ def _one_by_one(copies: Copies, brokers: tuple[int, ...], crash: bool) -> faults
         gone.append(last)
         copies.come_back(*first)
         copies.seen["elected by hand"] = copies.elect()
+        copies.in_sync(len(first))
 
     copies._steps = [*(partial(leave, broker) for broker in first), lose_the_last]
     yield lambda: len(gone)
