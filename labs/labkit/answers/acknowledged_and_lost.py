@@ -29,6 +29,8 @@ def settled(answer: Any, there: list[int]) -> History:
     for number in log:
         with history.call("packer", "process", "orders", number):
             pass
+    with history.call("auditor", "read back", "orders") as op:
+        op.value = log
     return history
 
 
@@ -37,9 +39,8 @@ def settles(answer: Any) -> Grade:
     """Each order is in the log once, whatever of them was there before."""
     for name, there in LOGS.items():
         history = settled(answer, there)
-        packed = [op.value for op in history.ops("process")]
         wrong = {
-            "gone": lost_acknowledged_writes(history, survived=packed),
+            "gone": lost_acknowledged_writes(history),
             "packed twice": duplicates(history),
         }
         if combine(*wrong.values()).holds:

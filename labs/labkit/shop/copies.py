@@ -146,6 +146,18 @@ class Copies(Topics):
         """Who leads each partition; -1: nobody. [] while nobody can be asked."""
         return [part["leader_id"] for part in self.state()]
 
+    def note(self, when: str) -> None:
+        """Add to seen["steps"] what kafka-topics.sh --describe says of partition 0."""
+        described = self._ask(
+            lambda admin: admin.describe_topic_partitions([self.name])["topics"]
+        )
+        for topic in described:
+            part = topic["partitions"][0]
+            row = {"when": when, "leader": part["leader_id"]}
+            row["in sync"] = str(sorted(part["isr_nodes"]))
+            row["eligible"] = str(sorted(part["eligible_leader_replicas"] or []))
+            self.seen.setdefault("steps", []).append(row)
+
     def read_back(self, run: Run) -> list[int]:
         """Record as "read back" which orders the topic has, and return them sorted."""
         op = read_back(run, "orders", lambda: sorted(self.numbers()))
@@ -211,8 +223,9 @@ class Copies(Topics):
         return _frozen(self, self.nodes[broker])
 
     def away(self, *brokers: int) -> faults.Fault:
-        """A fault: followers are stopped at `strike` and come back when the leader is
-        lost, which stays away; whoever is there is made to lead. Meter: how many."""
+        """A fault: followers are stopped at the first `strike`. They come back when the
+        leader is lost, which then stays away, and whoever is there is made to lead; or
+        at the third `strike`, if the leader is not lost. Meter: how many left."""
         return _away(self, brokers)
 
     def one_by_one(self, *brokers: int, crash: bool = False) -> faults.Fault:
@@ -277,7 +290,12 @@ def _away(copies: Copies, brokers: tuple[int, ...]) -> faults.Body:
         copies.come_back(*brokers)
         copies.elect()
 
-    copies._steps, copies._after_loss, copies._away = [leave], come_back, True
+    def rejoin() -> None:
+        copies.come_back(*brokers)
+        copies.in_sync(len(copies.running()))
+
+    copies._steps = [leave, nothing, rejoin]
+    copies._after_loss, copies._away = come_back, True
     yield lambda: len(gone)
     copies._steps, copies._after_loss, copies._away = [], nothing, False
 
@@ -290,6 +308,7 @@ def _one_by_one(copies: Copies, brokers: tuple[int, ...], crash: bool) -> faults
     def leave(broker: int) -> None:
         copies.leave(broker, kill=crash and broker == first[-1])
         gone.append(broker)
+        copies.note(f"kafka{broker} has left")
 
     def lose_the_last() -> None:
         copies.nodes[last].kill()
@@ -297,6 +316,7 @@ def _one_by_one(copies: Copies, brokers: tuple[int, ...], crash: bool) -> faults
         copies.come_back(*first)
         copies.seen["elected by hand"] = copies.elect()
         copies.in_sync(len(first))
+        copies.note(f"kafka{last} is lost, the others are back")
 
     copies._steps = [*(partial(leave, broker) for broker in first), lose_the_last]
     yield lambda: len(gone)
