@@ -1,0 +1,120 @@
+"""Promises of the shop's topics with copies, and of its packers, on real servers."""
+
+import pytest
+
+from labkit import History, Kafka, Lab, Postgres, checks, shop
+from labkit.shop.packers import Way
+
+SETTINGS = {
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "200",
+    "unclean.leader.election.interval.ms": "500",
+}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = Lab("test_shop_copies")
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="module")
+def copies(lab):
+    kafka = lab.start(Kafka(brokers=3, settings=SETTINGS))
+    return shop.copies.Copies(kafka, {0: [1, 2, 3]})
+
+
+@pytest.fixture(scope="module")
+def team(lab):
+    kafka, db = lab.start(Kafka(), Postgres())
+    return shop.packers.Packers(kafka, db, interval_ms=1000, slow_s=3)
+
+
+def sell(copies, run, orders, acks="all"):
+    producer = copies.ready(acks=acks)
+    sent = copies.sell(run, producer, orders, patience=5)
+    copies.second_answers(run, sent)
+
+
+def test_a_leader_that_is_lost_is_followed_by_who_has_everything(copies):
+    for _ in range(2):  # the broker that was lost is back for the next run
+        run = History()
+        copies.begin(min_insync_replicas="2")
+        sell(copies, run, [1, 2, 3])
+        copies.strike()  # nothing is wrong
+        copies.lose_leader()
+        assert copies.seen["leaders"] == [2]
+        assert copies.read_back(run) == [1, 2, 3]
+        assert checks.lost_acknowledged_writes(run).holds
+
+
+def test_a_frozen_follower_stays_in_sync_and_has_nothing_of_what_came(copies):
+    run = History()
+    copies.begin()
+    with copies.frozen(2) as fault:
+        sell(copies, run, [1])
+        copies.strike()
+        sell(copies, run, [2, 3], acks=1)
+        copies.lose_leader()
+        # the probes before and after, the early order and the two: all but that one
+        assert fault.meter() == copies.seen["taken"] - copies.seen["visible"] == 4
+        assert copies.read_back(run) == [1]
+    assert checks.lost_acknowledged_writes(run).violations == 2
+
+
+def test_brokers_leave_step_by_step_and_one_that_crashed_is_not_eligible(copies):
+    for crash, eligible in ((False, True), (True, False)):
+        copies.begin(min_insync_replicas="2")
+        with copies.one_by_one(3, 2, 1, crash=crash) as fault:
+            for _ in range(3):
+                copies.strike()
+            assert fault.meter() == 3
+        # who crashed is struck off when it comes back, and somebody has to choose
+        assert copies.seen["elected by hand"] is not eligible
+        steps = copies.seen["steps"]
+        assert [row["in sync"] for row in steps] == ["[1, 2]", "[1]", "[2, 3]"]
+        assert steps[1]["eligible"] == "[2]"
+
+
+def pack_then_commit(packer, orders):
+    for n in orders:
+        packer.pack(n)
+    packer.commit()
+
+
+def test_packers_that_are_slow_or_killed_are_replaced_and_their_orders_come_again(team):
+    for _ in range(2):
+        run = History()
+        team.begin(run, range(1, 9))
+        with team.bad_day(slow=2, kill=7) as fault:
+            team.work(run, Way(pack_then_commit, at_once=4))
+            assert fault.meter() == 2
+        packed = [(op.value, op.client) for op in run.ops("process", outcome="ok")]
+        assert sorted(packed) == [
+            *((n, f"packer {who}") for n in (1, 2, 3, 4) for who in (1, 2)),
+            *((n, f"packer {who}") for n in (5, 6) for who in (2, 3)),
+            (7, "packer 3"),
+            (8, "packer 3"),
+        ]
+        refused = [op.client for op in run.ops("commit") if op.outcome != "ok"]
+        assert refused == ["packer 1"]
+
+
+def test_a_packer_that_waits_for_a_colleague_gives_up_and_takes_the_batch_again(team):
+    run = History()
+
+    def alone(packer, orders):
+        for n in orders:
+            with packer.session.transaction():
+                packer.session.execute("select pg_advisory_xact_lock(%s)", [n])
+                if not packer.look(n):
+                    packer.pack(n)
+        packer.commit()
+
+    team.begin(run, range(1, 5))
+    with team.bad_day(slow=2, kill=3):
+        team.work(run, Way(alone, at_once=4))
+    assert checks.duplicates(run).holds
+    assert checks.lost_acknowledged_writes(run).holds
+    assert team.left() == 0
