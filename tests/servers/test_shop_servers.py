@@ -314,6 +314,78 @@ def test_a_record_set_aside_says_where_it_came_from(kafka):
     assert (op.key, op.value) == (record.key.decode(), "O-1")
 
 
+def test_a_worker_that_dies_comes_again_to_what_it_had_not_committed(kafka):
+    for before, copies in (("set aside", 1), ("commit", 2)):
+        shelf, run = topics.Topics(kafka), History()
+        shelf.ensure("orders-dead")
+        shelf.fresh()
+        shelf.produce(run, orders(5))
+
+        def handle(record, shelf=shelf, run=run):
+            if record.offset == 3:
+                shelf.set_aside(run, record, "O-4", "bad", to="orders-dead")
+            return True
+
+        with topics.worker_dies(shelf, before) as death:
+            shelf.work(run, handle, polls=3)
+            assert death.meter() == 1
+        assert len(shelf.apart("orders-dead")) == copies
+        assert shelf.lag(run) == [0]
+        assert not shelf.deadly
+
+
+def test_the_auditor_reads_what_waits_and_what_was_set_aside(kafka):
+    shelf, run = topics.Topics(kafka), History()
+    shelf.ensure("orders-dead")
+    shelf.fresh()
+    with topics.poison_message(shelf, 2) as poison:
+        shelf.produce(run, orders(5))
+        assert poison.meter() == 1
+    _, bad, *_ = shelf.records()
+    shelf.set_aside(run, bad, "O-2", "a comma", to="orders-dead")
+    shelf.done(bad)
+    [apart] = shelf.audit(run, "orders-dead", topics.amount)
+    assert topics.place_of(apart)[0] == "orders-dead"
+    found = {op.value: op.extra for op in run.ops("find")}
+    assert found.pop("O-2") == {"aside": True, "readable": False}
+    waits = {"aside": False, "readable": True}
+    assert found == {"O-3": waits, "O-4": waits, "O-5": waits}
+    with shelf.processing(run, shelf.records()[0]):
+        pass
+    assert sorted(topics.accounted(run)) == [f"O-{n}" for n in range(1, 6)]
+    assert shelf.as_record(orders()[1]) == topics.as_json(orders()[1])
+
+
+def test_what_waits_too_long_is_found_and_a_look_too_early_proves_nothing(kafka):
+    shelf, run = topics.Topics(kafka), History()
+    shelf.fresh(partitions=2)
+    shelf.produce(run, orders(60))
+    shelf.work(run, lambda record: True, polls=4, batch=12)
+    empty = topics.polls_until_empty(run)
+    assert empty == -(-max(shelf.kafka.end_offsets(shelf.name)) // 12)
+    assert topics.worked_off(run, by=empty).holds
+    late = topics.worked_off(run, by=empty - 1)
+    assert late.violated and "waiting after poll" in late.examples[0]
+    assert topics.worked_off(run, by=5).unknown
+    assert topics.polls_until_empty(History()) == "never"
+
+
+def test_a_message_without_a_key_is_known_by_its_name(kafka):
+    shelf, run = topics.Topics(kafka), History()
+    shelf.fresh()
+    known = {"known_as": lambda order: None}
+    shelf.produce(run, orders(2), **known)
+    shelf.produce(
+        run, orders(1), value=topics.as_cancelled, name=topics.cancelled, **known
+    )
+    assert [op.extra["id"] for op in run] == ["O-1", "O-2", "O-1 cancelled"]
+    for record in reversed(shelf.records()):
+        which = topics.order_in(record)
+        with shelf.processing(run, record, key=which.split()[0], id=which):
+            pass
+    assert checks.key_order(run).violations == 1  # cancelled before it was placed
+
+
 def test_what_is_done_is_not_pending_any_more(kafka):
     for _ in range(2):
         shelf = topics.Topics(kafka, group="relay")

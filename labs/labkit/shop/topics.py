@@ -10,13 +10,17 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
+from ..checks import Findings, check, counted
+from ..faults import fault
+from ..history import History, Op
 from ..wait import wait_until
 from .records import Recorder
 from .traffic import Order
@@ -24,6 +28,7 @@ from .traffic import Order
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, KafkaProducer
 
+    from ..faults import Body
     from ..servers.kafka import Kafka
 
 # of this kernel, for all topics: their names are the same in every run of a lab, and
@@ -50,6 +55,54 @@ def as_json(order: Order) -> bytes:
     return json.dumps(fields).encode()
 
 
+def cancelled(order: Order) -> str:
+    """The name of a cancellation: "O-200 cancelled"."""
+    return f"{name_of(order)} cancelled"
+
+
+def as_cancelled(order: Order) -> bytes:
+    """The record of a cancellation."""
+    return json.dumps({"order": cancelled(order)}).encode()
+
+
+def with_comma(order: Order) -> bytes:
+    """The record of an order as a bad release writes it: cents "12,34"."""
+    cents = f"{order.amount_cents / 100:.2f}".replace(".", ",")
+    return json.dumps({"order": name_of(order), "cents": cents}).encode()
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a worker works: handle(run, record) says whether to go on to the next
+    record; batch is how many it takes per poll."""
+
+    handle: Callable[[Any, Any], bool]
+    batch: int = 20
+
+
+class Died(Exception):
+    """A worker's process is gone, at a named point. What it had not committed comes
+    again, and what it had only in its memory is forgotten."""
+
+
+@fault("poison message")
+def poison_message(topics: Topics, order_id: int) -> Body:
+    """A bad release writes this order's amount with a comma. Meter: records of the
+    newest topic that cannot be read."""
+    topics.spoilt.add(order_id)
+    yield lambda: sum(raises(amount, record) for record in topics.records())
+    topics.spoilt.clear()
+
+
+@fault("a worker dies")
+def worker_dies(topics: Topics, before: str) -> Body:
+    """The next worker that is about to do this dies of it: "set aside" (send the
+    record) or "commit" (what it has set aside). Meter: workers that died."""
+    topics.deadly, topics.deaths = before, 0
+    yield lambda: topics.deaths
+    topics.deadly = ""
+
+
 class Topics:
     """Topics of one Kafka, a producer, and one worker for each partition.
 
@@ -67,6 +120,8 @@ class Topics:
         self.name = ""
         self.partitions = 0
         self.attempts: Counter[tuple[str, int, int]] = Counter()
+        self.deadly, self.deaths = "", 0  # see `worker_dies`
+        self.spoilt: set[int] = set()  # see `poison_message`
         self._producer: KafkaProducer | None = None
         self._workers: list[KafkaConsumer] = []
         self._reader: KafkaConsumer | None = None
@@ -127,38 +182,42 @@ class Topics:
         run: Recorder,
         orders: Iterable[Order],
         key: Callable[[Order], str] = by_store,
-        value: Callable[[Order], bytes] = as_json,
+        value: Callable[[Order], bytes] | None = None,
         known_as: Callable[[Order], str | None] | None = None,
         at_once: int = 100,
+        name: Callable[[Order], str] = name_of,
     ) -> None:
         """Send orders, recorded with the partition and offset they were given.
 
         Each is a "produce" of "customers", value its name, extra {store, partition,
         offset}. known_as: its key in the history, the record's own by default; another
-        one where two ways with different keys must have the same schedule. at_once:
-        customers who wait for their answers at the same time.
+        one where two ways with different keys must have the same schedule. Where it is
+        None, the message is known by its name alone, as extra {id}. at_once: customers
+        who wait for their answers at the same time. name: of what is sent, where it is
+        not the order itself.
         """
         waiting = list(orders)
         for start in range(0, len(waiting), at_once):
             some = waiting[start : start + at_once]
             with ExitStack() as unanswered:
-                ops = [
-                    unanswered.enter_context(
-                        run.call(
-                            "customers",
-                            "produce",
-                            (known_as or key)(order),
-                            name_of(order),
-                            store=order.store,
-                        )
-                    )
-                    for order in some
-                ]
-                answers = [self.send(value(order), key(order)) for order in some]
+                ops = []
+                for order in some:
+                    known, called = (known_as or key)(order), name(order)
+                    told: dict[str, Any] = {"store": order.store}
+                    told |= {"id": called} if known is None else {}
+                    call = run.call("customers", "produce", known, called, **told)
+                    ops.append(unanswered.enter_context(call))
+                made = value or self.as_record
+                answers = [self.send(made(order), key(order)) for order in some]
                 for op, answer in zip(ops, answers, strict=True):
                     stored = answer.get(timeout=10)
                     op.extra["partition"] = stored.partition
                     op.extra["offset"] = stored.offset
+
+    def as_record(self, order: Order) -> bytes:
+        """The order as the shop's release of the day writes it."""
+        bad = order.order_id in self.spoilt
+        return with_comma(order) if bad else as_json(order)
 
     def load(
         self,
@@ -184,8 +243,9 @@ class Topics:
 
         In a poll each partition's worker takes at most `batch` records, in order, and
         hands them to `handle(record)`. False means "not done": the worker stays at that
-        record, and it comes first in the next poll. What is done is committed. The lag
-        is recorded before the first poll and after each (see `lag`).
+        record, and it comes first in the next poll. What is done is committed. A
+        handler that raises `Died` ends its worker, and the next one begins at what was
+        committed. The lag is recorded before the first poll and after each (see `lag`).
         """
         ends = self.kafka.end_offsets(self.name)
         places = [TopicPartition(self.name, number) for number in range(len(ends))]
@@ -204,11 +264,17 @@ class Topics:
         self, handle: Callable[[Any], bool], worker: Any, place: Any, end: int
     ) -> None:
         records = take(worker, place, end)
-        for record in records:
-            if not handle(record):
-                self.attempts[place_of(record)] += 1
-                worker.seek(place, record.offset)
-                break
+        try:
+            for record in records:
+                if not handle(record):
+                    self.attempts[place_of(record)] += 1
+                    worker.seek(place, record.offset)
+                    break
+        except Died:
+            worker.seek(place, worker.committed(place) or 0)
+            for record in records:
+                self.attempts.pop(place_of(record), None)
+            return
         if records:
             commit(worker, place, worker.position(place))
 
@@ -260,6 +326,27 @@ class Topics:
         """Commit for the group that a record, and so all before it, is done."""
         place = TopicPartition(record.topic, record.partition)
         commit(self._worker(record.partition), place, record.offset + 1)
+
+    def processing(
+        self, run: Recorder, record: Any, key: str = "", **extra: Any
+    ) -> AbstractContextManager[Op]:
+        """Record the block as the inner "process" of "worker" of this record, extra
+        {partition}. key: for the history, the record's own by default."""
+        known, which = key or record.key.decode(), order_in(record)
+        extra["partition"] = record.partition
+        return run.call("worker", "process", known, which, inner=True, **extra)
+
+    def described(self) -> list[dict[str, int]]:
+        """A row a partition, as `kafka-consumer-groups.sh --describe` prints them."""
+        return [
+            {
+                "PARTITION": partition,
+                "CURRENT-OFFSET": done,
+                "LOG-END-OFFSET": end,
+                "LAG": end - done,
+            }
+            for partition, (done, end) in enumerate(self.offsets())
+        ]
 
     def _worker(self, number: int = 0) -> Any:
         while len(self._workers) <= number:
@@ -342,9 +429,44 @@ class Topics:
         origin = zip(names, (*place_of(record), error), strict=True)
         headers = [(name, str(part).encode()) for name, part in origin]
         client, key = "worker", record.key.decode()
+        self._reach("set aside")
         with run.call(client, "set aside", key, which, inner=True) as op:
             stored = self.send(record.value, record.key, to, headers).get(timeout=10)
             op.extra |= {"partition": stored.partition, "offset": stored.offset}
+        self._reach("commit")
+
+    def _reach(self, point: str) -> None:
+        if point == self.deadly:
+            self.deadly, self.deaths = "", self.deaths + 1
+            raise Died(point)
+
+    def apart(self, aside: str) -> list[Any]:
+        """What was set aside from the newest topic to the topic `aside`."""
+        dead = self.records(aside)
+        return [record for record in dead if headers_of(record)["topic"] == self.name]
+
+    def audit(
+        self, run: Recorder, aside: str, read: Callable[[Any], object]
+    ) -> list[Any]:
+        """Enter what is left of the newest topic: each record that waits and each that
+        was set aside from it to the topic `aside`, read from where they are.
+
+        Each is an inner "find" of "auditor", value the order's name, extra {aside,
+        readable}: whether `read(record)` raises nothing. Returns those set aside.
+        """
+        waiting = [
+            record
+            for number, (done, _) in enumerate(self.offsets())
+            for record in self.records(partition=number, start=done)
+        ]
+        apart = self.apart(aside)
+        for found, is_aside in ((waiting, False), (apart, True)):
+            for record in found:
+                key, name = record.key.decode(), order_in(record)
+                with run.call("auditor", "find", key, name, inner=True) as op:
+                    op.extra["aside"] = is_aside
+                    op.extra["readable"] = not raises(read, record)
+        return apart
 
     def state(self, *topics: str) -> list[dict[str, Any]]:
         """What the brokers say of each partition: its leader_id (-1: none), isr_nodes,
@@ -424,6 +546,79 @@ def place_of(record: Any) -> tuple[str, int, int]:
     return record.topic, record.partition, record.offset
 
 
+def amount(record: Any) -> int:
+    """The cents of an order's record. Raises ValueError where they are no integer."""
+    return int(json.loads(record.value)["cents"])
+
+
+def order_in(record: Any) -> str:
+    """The name of the order that a record is about: "O-200"."""
+    return str(json.loads(record.value)["order"])
+
+
+def raises(function: Callable[[Any], object], given: Any) -> bool:
+    try:
+        function(given)
+    except Exception:
+        return True
+    return False
+
+
 def headers_of(record: Any) -> dict[str, str]:
     """A record's headers as text, by name."""
     return {name: value.decode() for name, value in record.headers}
+
+
+# What the history of a day's work shows
+
+
+@check(
+    "all is worked off in time",
+    "partitions",
+    "After poll {by} no partition has records waiting.",
+    "nobody looked so late",
+)
+def worked_off(history: History, *, by: int) -> Findings:
+    """Does anything still wait after poll `by`? See `Topics.lag` for the polls.
+
+    Violation: a partition with lag at that poll or a later one.
+
+    Cost: O(n).
+    """
+    findings = Findings()
+    looks: dict[int, list[Op]] = {}
+    for op in history.ops("poll", outcome="ok"):
+        if op.extra["poll"] >= by:
+            looks.setdefault(op.extra["partition"], []).append(op)
+    for partition, ops in sorted(looks.items()):
+        findings.checked += 1
+        if late := [op for op in ops if op.extra["lag"] > 0]:
+            waits = counted(late[0].extra["lag"], "orders")
+            sentence = f"partition {partition} had {waits} waiting after poll {by}"
+            findings.broke(sentence, partition, ops=late)
+    return findings
+
+
+def accounted(history: History) -> list[Any]:
+    """The names of orders that were processed, or found by the auditor."""
+    done = history.ops("process", outcome="ok")
+    return [op.value for op in done + history.ops("find")]
+
+
+def by_poll(history: History, field: str) -> list[list[int]]:
+    """For each poll the "lag" or the "committed" offset of all partitions."""
+    seen: dict[int, list[int]] = {}
+    for op in history.ops("poll"):
+        seen.setdefault(op.extra["poll"], []).append(op.extra[field])
+    return [*seen.values()]
+
+
+def polls_until_empty(history: History) -> int | str:
+    """After how many polls nothing waited any more; "never" if it did to the end."""
+    totals = [sum(lags) for lags in by_poll(history, "lag")]
+    return totals.index(0) if 0 in totals else "never"
+
+
+def lane(op: Op) -> str:
+    """The lane of an operation in a timeline: a partition's work, or a client."""
+    return f"partition {op.extra['partition']}" if op.op == "process" else op.client
