@@ -112,6 +112,7 @@ def test_prometheus_refuses_an_expression_that_is_none(promtool, tmp_path, expr)
 
 LAG, AT = "kafka_consumergroup_lag", "kafka_consumergroup_current_offset"
 OF = '{consumergroup="fulfilment", topic="orders", partition="%s"}'
+WRITTEN = 'kafka_topic_partition_current_offset{topic="orders", partition="%s"}'
 MEMORY, LIMIT = "redis_memory_used_bytes", "redis_memory_max_bytes"
 ROLE = 'pg_replication_is_replica{instance="%s"}'
 CARTS = '{job="redis-carts"}'
@@ -135,6 +136,9 @@ def one_of_two(stuck: str) -> dict[str, str]:
 RINGS = [
     ("PartitionStandsStill", one_of_two("26x20"), 1),
     ("PartitionStandsStill", one_of_two("26+1x20"), 0),
+    ("PartitionStandsStill", one_of_two("26 25 26 25 26 25 26 25 26 25 26x9"), 1),
+    ("OnePartitionIsHot", {WRITTEN % 0: "0+90x20", WRITTEN % 1: "0+10x20"}, 1),
+    ("OnePartitionIsHot", {WRITTEN % 0: "0+11x20", WRITTEN % 1: "0+10x20"}, 0),
     ("CartsNearlyFull", {MEMORY + CARTS: "81x20", LIMIT + CARTS: "100x20"}, 1),
     ("CartsNearlyFull", {MEMORY + CARTS: "79x20", LIMIT + CARTS: "100x20"}, 0),
     ("CartsNearlyFull", {MEMORY + CARTS: "81x20", LIMIT + CARTS: "0x20"}, 0),
