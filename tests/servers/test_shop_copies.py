@@ -109,6 +109,16 @@ def test_packers_that_are_slow_or_killed_are_replaced_and_their_orders_come_agai
         assert refused == ["packer 1"]
 
 
+def test_a_successor_may_be_killed_with_the_batch_that_it_took_over(team):
+    run = a_run()
+    team.begin(run, range(1, 5))
+    with team.bad_day(slow=2, kill=3) as fault:
+        team.work(run, Way(pack_then_commit, at_once=4))
+        assert fault.meter() == 2
+    assert team.left() == 0
+    assert checks.lost_acknowledged_writes(run.history).holds
+
+
 def test_a_packer_that_waits_for_a_colleague_gives_up_and_takes_the_batch_again(team):
     run = a_run()
 
