@@ -20,6 +20,7 @@ cause. Their names do not tell it; what each is about:
     migration that waits             a prepared transaction
     timeouts that nobody set         lock_timeout left on a pooled connection
     price that came back             DEL before COMMIT
+    price on one screen in three     a copy in the application's memory
 """
 
 from __future__ import annotations
@@ -518,6 +519,37 @@ about 1 checkout in 20, always within 50 ms of its UPDATE""",
 }
 
 CACHE = {
+    "price on one screen in three": Case(
+        "A price was lowered at 14:00. The page lives 60 s. At 14:20 some customers "
+        "still see the old price, each time they look; others never do. The load "
+        "balancer keeps a customer on one of three application servers.",
+        {
+            "page:store:7 in Redis at 14:20:00": """
+price      the new one
+PTTL       21300 ms""",
+            "PostgreSQL, primary and replica": "the new price; zero bytes behind",
+            "who sees the old price": "all of them come from app2",
+            "app2, connections to Redis": """
+name      cmd                age
+pages     get               6 days
+tracking  (none since)      gone at 11:02""",
+        },
+        "a nearer copy",
+        "app2 keeps pages in its memory and relied on hearing of changes. Its tracking "
+        "connection ended at 11:02; since then nobody tells it anything, and its copy "
+        "has no end of its own. Forget everything when that connection ends, and give "
+        "each copy an end.",
+        {
+            "late fill": "what was filled is the new price, and Redis has it.",
+            "stale replica": "the replica is not behind.",
+            "time to live too long": "in Redis the page ends within a minute, and has "
+            "ended many times since 14:00.",
+            "deleted before the commit": "that would put the old price into Redis, "
+            "where all three servers would find it.",
+            "a browser's cache": "a browser is not on one application server.",
+        },
+        "Which places between the screen and PostgreSQL still have the old price?",
+    ),
     "price that came back": Case(
         "A shopkeeper lowered a price; the page showed the old one for five more "
         "minutes. The page lives 300 s; fills read from the primary.",

@@ -15,14 +15,17 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `fill_orders`, `login` (a role). Sessions by name: `left_open`, `waiting`,
               `until_waiting`, `until_gone`, `hang_up`, `locks`. Statements counted by
               the server: `counted`, `calls`, `asking`. `pool`
-    releases  a migration beside clients in their own sessions
     staff     processes with a session that can be killed at a named point
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
               each partition, lag recorded), `lag`, `records`, `pending` and `done`,
               `set_aside`, `in_sync`, `records_to_mark`, `until_copied`
     carts     Redis. `clear`, carts (`fill_carts`, `read_carts`, `lie_idle`), pages
               (`page`, `keep_page`, `fill_pages`), `release` of a lease, `figures` of
-              INFO, `let_pass` and `due` by the server's clock
+              INFO, `let_pass`, `until_ms` and `due` by the server's clock, and
+              `steady_clock`
+    pages     pages of stores that PostgreSQL makes and Redis keeps: `Pages`, and the
+              faults of whoever makes one
+    near      a copy of pages in the application's memory (CLIENT TRACKING)
     web       customers of the shop's web pages: `browse`, `buy`
     machine   a machine's processors, and a batch job that takes them
 
@@ -57,11 +60,12 @@ __all__ = [
     "figure",
     "figures",
     "machine",
+    "near",
     "packers",
+    "pages",
     "read_back",
     "records",
     "refusable",
-    "releases",
     "schema",
     "staff",
     "tables",

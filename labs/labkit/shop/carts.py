@@ -7,9 +7,12 @@ of the one before.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..wait import wait_until
+from ..wait import TimedOut, wait_until
 from .records import Recorder, figure, refusable
 
 if TYPE_CHECKING:
@@ -39,9 +42,16 @@ def page(client: Any, key: str) -> Any:
     return json.loads(found) if found else None
 
 
-def keep_page(client: Any, key: str, made: Any, ttl_ms: int | None = None) -> Any:
-    """Cache a page as JSON for so many milliseconds (None: for ever); the page."""
-    client.set(key, json.dumps(made), px=ttl_ms)
+def keep_page(
+    client: Any,
+    key: str,
+    made: Any,
+    ttl_ms: int | None = None,
+    until_ms: int | None = None,
+) -> Any:
+    """Cache a page as JSON for so many milliseconds from its arrival, or until a moment
+    as of `now_ms` (neither: for ever); the page."""
+    client.set(key, json.dumps(made), px=ttl_ms, pxat=until_ms)
     return made
 
 
@@ -163,3 +173,33 @@ def let_pass(client: Any, ms: int) -> None:
 def due(client: Any, what: str, every_ms: int) -> bool:
     """True once every so often, by the server's clock."""
     return bool(client.set(f"due:{what}", "sand", nx=True, px=every_ms))
+
+
+def now_ms(client: Any) -> int:
+    """Milliseconds since 1970 by the server's clock, which its ends are judged by."""
+    seconds, microseconds = client.time()
+    return seconds * 1000 + microseconds // 1000
+
+
+def until_ms(client: Any, moment: float) -> None:
+    """Wait until it is `moment` (as of `now_ms`) by the server's clock. Writes nothing.
+
+    Raises TimedOut 30 s after the moment should have come.
+    """
+    left = max(0.0, moment - now_ms(client)) / 1000
+    late = "the server's clock does not get there"
+    wait_until(lambda: now_ms(client) >= moment, left + 30, late)
+
+
+@contextmanager
+def steady_clock(client: Any, off_ms: int = 100) -> Iterator[None]:
+    """Raise TimedOut if the server's clock was set during the block: then times to live
+    were not what they said, and nothing can be concluded.
+
+    off_ms: by how much it may differ from this process' own clock, which is never set.
+    """
+    before = now_ms(client) - 1000 * time.monotonic()
+    yield
+    after = now_ms(client) - 1000 * time.monotonic()
+    if abs(step := after - before) > off_ms:
+        raise TimedOut(f"the server's clock was set by {step / 1000:.1f} s meanwhile")
