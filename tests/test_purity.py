@@ -37,6 +37,10 @@ def indirect(history):
     return [by_the_server(op) for op in history]
 
 
+def a_check(find):
+    return checks.check("small", "pages", "Pages are small.", "none")(find)
+
+
 def takes(value):
     return lambda history: value
 
@@ -46,6 +50,7 @@ PURE = {
     "a function of the lab": lambda history: helper(history),
     "a check of the book": checks.read_your_writes,
     "a check with its bound": partial(checks.staleness_bound, bound=3),
+    "a check of the lab": a_check(lambda history: helper(history)),
     "a frozen dataclass": lambda history: LIMIT.rows,
     "a tuple": takes((1, "two")),
     "an attribute named like a global": lambda history: history.SEEN,
@@ -58,6 +63,7 @@ IMPURE = {
     "a closure over a set": takes({1}),
     "a partial with a list": partial(helper, most=[]),
     "a method of a server": Server(1).__eq__,
+    "a check of the lab that sees a server": a_check(by_the_server),
     "a default": lambda history, seen=SEEN: seen,
     "a bound with an impure part": checks.at_most(
         1, "rows", where=lambda op: SERVER.rows > 1

@@ -69,7 +69,8 @@ def seen_by(function: FunctionType) -> list[tuple[str, Any]]:
     labkit's own functions keep nothing of a run: of theirs, only the functions that a
     lab has handed them are looked at.
     """
-    own = (function.__module__ or "").startswith("labkit.")
+    # by where its code stands: a wrapper of labkit's bears the name of what it wraps
+    own = str(function.__globals__.get("__name__", "")).startswith("labkit.")
     found: list[tuple[str, Any]] = []
     for name in () if own else sorted(set(global_names(function.__code__))):
         if name in function.__globals__:

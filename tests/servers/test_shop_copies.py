@@ -1,8 +1,10 @@
 """Promises of the shop's topics with copies, and of its packers, on real servers."""
 
+from random import Random
+
 import pytest
 
-from labkit import History, Kafka, Lab, Postgres, checks, shop
+from labkit import History, Kafka, Lab, Postgres, Run, checks, shop
 from labkit.shop.packers import Way
 
 SETTINGS = {
@@ -31,6 +33,10 @@ def team(lab):
     return shop.packers.Packers(kafka, db, interval_ms=1000, slow_s=3)
 
 
+def a_run():
+    return Run("attempt", True, False, "holds", History(), Random(7))
+
+
 def sell(copies, run, orders, acks="all"):
     producer = copies.ready(acks=acks)
     sent = copies.sell(run, producer, orders, patience=5)
@@ -39,18 +45,18 @@ def sell(copies, run, orders, acks="all"):
 
 def test_a_leader_that_is_lost_is_followed_by_who_has_everything(copies):
     for _ in range(2):  # the broker that was lost is back for the next run
-        run = History()
+        run = a_run()
         copies.begin(min_insync_replicas="2")
         sell(copies, run, [1, 2, 3])
         copies.strike()  # nothing is wrong
         copies.lose_leader()
         assert copies.seen["leaders"] == [2]
         assert copies.read_back(run) == [1, 2, 3]
-        assert checks.lost_acknowledged_writes(run).holds
+        assert checks.lost_acknowledged_writes(run.history).holds
 
 
 def test_a_frozen_follower_stays_in_sync_and_has_nothing_of_what_came(copies):
-    run = History()
+    run = a_run()
     copies.begin()
     with copies.frozen(2) as fault:
         sell(copies, run, [1])
@@ -60,7 +66,7 @@ def test_a_frozen_follower_stays_in_sync_and_has_nothing_of_what_came(copies):
         # the probes before and after, the early order and the two: all but that one
         assert fault.meter() == copies.seen["taken"] - copies.seen["visible"] == 4
         assert copies.read_back(run) == [1]
-    assert checks.lost_acknowledged_writes(run).violations == 2
+    assert checks.lost_acknowledged_writes(run.history).violations == 2
 
 
 def test_brokers_leave_step_by_step_and_one_that_crashed_is_not_eligible(copies):
@@ -85,24 +91,36 @@ def pack_then_commit(packer, orders):
 
 def test_packers_that_are_slow_or_killed_are_replaced_and_their_orders_come_again(team):
     for _ in range(2):
-        run = History()
+        run = a_run()
         team.begin(run, range(1, 9))
         with team.bad_day(slow=2, kill=7) as fault:
             team.work(run, Way(pack_then_commit, at_once=4))
             assert fault.meter() == 2
-        packed = [(op.value, op.client) for op in run.ops("process", outcome="ok")]
+        packed = [
+            (op.value, op.client) for op in run.history.ops("process", outcome="ok")
+        ]
         assert sorted(packed) == [
             *((n, f"packer {who}") for n in (1, 2, 3, 4) for who in (1, 2)),
             *((n, f"packer {who}") for n in (5, 6) for who in (2, 3)),
             (7, "packer 3"),
             (8, "packer 3"),
         ]
-        refused = [op.client for op in run.ops("commit") if op.outcome != "ok"]
+        refused = [op.client for op in run.history.ops("commit") if op.outcome != "ok"]
         assert refused == ["packer 1"]
 
 
+def test_a_successor_may_be_killed_with_the_batch_that_it_took_over(team):
+    run = a_run()
+    team.begin(run, range(1, 5))
+    with team.bad_day(slow=2, kill=3) as fault:
+        team.work(run, Way(pack_then_commit, at_once=4))
+        assert fault.meter() == 2
+    assert team.left() == 0
+    assert checks.lost_acknowledged_writes(run.history).holds
+
+
 def test_a_packer_that_waits_for_a_colleague_gives_up_and_takes_the_batch_again(team):
-    run = History()
+    run = a_run()
 
     def alone(packer, orders):
         for n in orders:
@@ -115,6 +133,6 @@ def test_a_packer_that_waits_for_a_colleague_gives_up_and_takes_the_batch_again(
     team.begin(run, range(1, 5))
     with team.bad_day(slow=2, kill=3):
         team.work(run, Way(alone, at_once=4))
-    assert checks.duplicates(run).holds
-    assert checks.lost_acknowledged_writes(run).holds
+    assert checks.duplicates(run.history).holds
+    assert checks.lost_acknowledged_writes(run.history).holds
     assert team.left() == 0

@@ -15,6 +15,7 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `fill_orders`, `login` (a role). Sessions by name: `left_open`, `waiting`,
               `until_waiting`, `until_gone`, `hang_up`, `locks`. Statements counted by
               the server: `counted`, `calls`, `asking`. `pool`
+    releases  a migration beside clients in their own sessions
     staff     processes with a session that can be killed at a named point
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
               each partition, lag recorded), `lag`, `records`, `pending` and `done`,
@@ -66,6 +67,7 @@ __all__ = [
     "read_back",
     "records",
     "refusable",
+    "releases",
     "schema",
     "staff",
     "tables",

@@ -239,8 +239,8 @@ class Packers:
         if self.members():
             return  # its interval is longer than it was slow
         self.lost.append(packer.name)
-        self._successors.append(self.hire(packer.run, packer.way))
-        self._turn(self._successors[-1])
+        successor = self.hire(packer.run, packer.way)
+        self._successors.append(self._turn(successor))  # who may be killed in turn
 
     def _kill(self, packer: Packer) -> None:
         raise Killed(packer.name)
