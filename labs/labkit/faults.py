@@ -92,6 +92,53 @@ def receiver_frozen(replica: Replica) -> Body:
     replica.wait_for(replica.primary.lsn())
 
 
+@fault("WAL not sent")
+def wal_not_sent(*replicas: Replica) -> Body:
+    """The primary's processes that send WAL to these replicas stand still.
+
+    From both ends this looks like a network that swallows packets, and like the moment
+    before a sender gets its turn: connections stay open, and what is written meanwhile
+    exists once. Meter: replicas that have received nothing since.
+    """
+    primary = replicas[0].primary
+    sender = "select pid from pg_stat_replication where application_name = %s"
+    pids = [primary.value(sender, [replica.name]) for replica in replicas]
+    for pid in pids:
+        primary.machine.signal(pid, "STOP")
+    had = [replica.received() for replica in replicas]
+    yield lambda: sum(r.received() == lsn for r, lsn in zip(replicas, had, strict=True))
+    if primary.alive():
+        for pid in pids:
+            primary.machine.signal(pid, "CONT")
+        for replica in replicas:
+            replica.wait_for(primary.lsn())
+
+
+@fault("stream cut")
+def stream_cut(*replicas: Replica) -> Body:
+    """Replicas lose the address of their primary: no connection, no WAL.
+
+    Healed where there is still a primary to follow. Meter: replicas that have received
+    nothing since.
+    """
+    primary = replicas[0].primary
+    row = "select 1 from pg_stat_replication where application_name = %s"
+    was = [replica.value("show primary_conninfo") for replica in replicas]
+    for replica in replicas:
+        replica.set(primary_conninfo="")
+        wait_until(
+            lambda name=replica.name: not primary.sql(row, [name]),  # type: ignore[misc]
+            10,
+            f"the stream to {replica.name} still runs",
+        )
+    had = [replica.received() for replica in replicas]
+    yield lambda: sum(r.received() == lsn for r, lsn in zip(replicas, had, strict=True))
+    if primary.alive():
+        for replica, address in zip(replicas, was, strict=True):
+            replica.set(primary_conninfo=address)
+            replica.wait_for(primary.lsn())
+
+
 @fault("frozen")
 def paused(node: Node) -> Body:
     """The whole node stands still; its connections stay open. Meter: 1 while frozen."""

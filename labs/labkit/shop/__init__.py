@@ -16,6 +16,10 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `until_waiting`, `until_gone`, `hang_up`, `locks`. Statements counted by
               the server: `counted`, `calls`, `asking`. `pool`
     releases  a migration beside clients in their own sessions
+    appservers   application servers with a session each, and the `News` of who is
+              primary, which may not reach all
+    failover  losing the primary: `in_vain` (who waits for a replica that is not there),
+              `cancel_waits`, `promote`, `ask_again`
     staff     processes with a session that can be killed at a named point
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
               each partition, lag recorded), `lag`, `records`, `pending` and `done`,
@@ -54,10 +58,12 @@ __all__ = [
     "Crowd",
     "Order",
     "PriceChange",
+    "appservers",
     "at_once",
     "carts",
     "copies",
     "crowd",
+    "failover",
     "figure",
     "figures",
     "machine",

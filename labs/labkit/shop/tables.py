@@ -24,6 +24,7 @@ from .traffic import Order, PriceChange
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
+    from ..lab import Lab
     from ..servers.postgres import Postgres, PostgresNode, Primary
 
 Connection = psycopg.Connection[Any]
@@ -84,6 +85,11 @@ class Tables:
                     prices,
                 )
         self.catch_up()
+
+    def renew(self, lab: Lab) -> None:
+        """A new shop on new servers: for runs that leave a server lost or promoted."""
+        lab.renew(self.db)
+        self.create()
 
     def catch_up(self) -> None:
         """Wait until readers of every replica see what the primary has now."""
@@ -187,8 +193,9 @@ class Tables:
 
 
 def until_received(primary: Primary, within: float = 20) -> None:
-    """Wait until each replica that is connected has received what the primary has."""
-    end = primary.lsn()
+    """Wait until each replica that is connected has received what the primary has
+    flushed, and so every commit. What open transactions wrote is not sent for now."""
+    end = primary.value("select pg_current_wal_flush_lsn()")
     behind = "select 1 from pg_stat_replication where flush_lsn < %s"
     late = "a replica does not catch up"
     wait_until(lambda: not primary.sql(behind, [end]), within, late)

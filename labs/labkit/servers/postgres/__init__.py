@@ -55,7 +55,7 @@ class PostgresNode(Node):
         """The first column of the first row."""
         return self.sql(query, params)[0][0]
 
-    def set(self, **settings: str) -> None:
+    def set(self, **settings: str | None) -> None:
         """Change settings of the running server (ALTER SYSTEM and reload), and wait
         until it has taken them over. None resets one."""
         for name, value in settings.items():
@@ -114,6 +114,18 @@ class Primary(PostgresNode):
     def lsn(self) -> str:
         """The end of the WAL written so far. Taken after a COMMIT it covers it."""
         return self.value(END_OF_WAL)
+
+    def synchronous(self, names: str | None) -> None:
+        """Set synchronous_standby_names, in force for every commit that follows.
+
+        A reload is not enough: commits wait when the checkpointer has read the setting,
+        which may be later than the sessions did (SyncRepUpdateSyncStandbysDefined).
+        """
+        self.set(synchronous_standby_names=names)
+        # a new session: the postmaster has by now told everybody, the checkpointer too,
+        # which looks at its settings before it looks at requests
+        with self.connect() as session:
+            session.execute("checkpoint")
 
 
 CANCELLED_AT_MOST = 9  # times that replay may end one statement on a replica
