@@ -67,6 +67,11 @@ def staleness(rng: Random) -> Case:
     return history, {"bound": rng.choice((0, 1, 2, 3)), "in_": in_}
 
 
+def watched(rng: Random) -> Case:
+    history, _ = registers(rng)
+    return history, {"within": rng.choice((0, 1, 3)), "looks": rng.choice((0, 1, 3))}
+
+
 def updates(rng: Random) -> Case:
     return ops(rng, versioned, "write"), {}
 
@@ -188,6 +193,7 @@ CASES: dict[str, Callable[[Random], Case]] = {
     "monotonic_reads": registers,
     "recency": registers,
     "staleness_bound": staleness,
+    "seen_in_time": watched,
     "versions_written": registers,
     "monotonic_writes": registers,
     "writes_follow_reads": registers,

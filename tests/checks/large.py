@@ -45,6 +45,10 @@ def fresh(size: int) -> Work:
     return register(size)[0], {"bound": 100}
 
 
+def watched(size: int) -> Work:
+    return register(size)[0], {"within": 2.5}
+
+
 def downwards(size: int) -> Work:
     def ops() -> Iterator[Op]:
         for n in range(size):
@@ -137,6 +141,7 @@ WORK: dict[str, Callable[[int], Work]] = {
     "recency": register,
     "staleness_bound": fresh,
     "staleness_bound, downwards": downwards,
+    "seen_in_time": watched,
     "versions_written": register,
     "monotonic_writes": register,
     "writes_follow_reads": register,

@@ -158,6 +158,22 @@ def staleness_bound(history, *, bound, in_="versions"):
     return Judgement(checked, broken, read_doubt(history, "write"))
 
 
+def seen_in_time(history, *, within, looks=3):
+    checked, broken, doubt = 0, set(), read_doubt(history, "write")
+    for w in writes(history):
+        of_key = [r for r in reads(history) if r.key == w.key]
+        checked += bool(of_key)
+        due = w.t_ret + within
+        late = any(r.t_call > due and age(r) < age(w) for r in of_key)
+        in_time = any(r.t_ret <= due and age(r) >= age(w) for r in of_key)
+        tried = sum(w.t_ret <= r.t_call <= due for r in of_key)
+        if late and tried >= looks:
+            broken.add(w.op_id)
+        elif of_key and (late or not in_time):
+            doubt = True
+    return Judgement(checked, broken, doubt)
+
+
 def versions_written(history):
     checked, broken, doubt = 0, set(), read_doubt(history)
     for r in reads(history):
@@ -554,6 +570,7 @@ ORACLES: dict[str, Callable] = {
         monotonic_reads,
         recency,
         staleness_bound,
+        seen_in_time,
         versions_written,
         monotonic_writes,
         writes_follow_reads,

@@ -26,6 +26,7 @@ EVERY_CHECK = {
     "duplicates": checks.duplicates,
     "staleness_in_versions": partial(checks.staleness_bound, bound=1),
     "staleness_in_seconds": partial(checks.staleness_bound, bound=1, in_="seconds"),
+    "seen_in_time": partial(checks.seen_in_time, within=1),
     "rebuilds_per_expiry": checks.rebuilds_per_expiry,
     "partition_progress": checks.partition_progress,
     "partition_skew": checks.partition_skew,

@@ -150,6 +150,46 @@ def test_seconds_count_from_the_acknowledgement_that_superseded_the_version():
     )
 
 
+def watch(*seen, until=0.0):
+    """A write of version 1 at 0, and a look every second from 0.5 on."""
+    looks = [
+        read(version, t_call=n + 0.5, t_ret=n + 0.6) for n, version in enumerate(seen)
+    ]
+    return history_of(write(1, t_call=-1.0, t_ret=until), *looks)
+
+
+def test_a_write_is_in_time_when_readers_see_it_before_it_is_due():
+    history = watch(0, 0, 0, 1, 1, 1)
+    assert checks.seen_in_time(history, within=3.6).holds
+    verdict = checks.seen_in_time(watch(0, 0, 0, 1, 1, 1), within=2)
+    assert verdict.examples == (
+        "version 1 was acknowledged, and more than 2 seconds later shopkeeper read "
+        "version 0 from replica1",
+    )
+    assert verdict.where == (1,)
+
+
+@pytest.mark.parametrize(
+    ("seen", "within", "reason"),
+    [
+        ((0,), 5, "nobody looked in time"),  # the readers left before it was due
+        ((0, 1), 1.2, "nobody looked in time"),  # and in between nobody looked
+        ((0, 0, 0, 1), 2.2, "readers who looked too seldom"),
+    ],
+)
+def test_a_write_that_nobody_looked_for_in_time_is_in_doubt(seen, within, reason):
+    verdict = checks.seen_in_time(watch(*seen), within=within)
+    assert verdict.unknown
+    assert reason in verdict.reason
+
+
+def test_a_replica_that_is_seen_late_is_not_excused_by_another_that_is_in_time():
+    ops = [read(1, t_call=0.1, t_ret=0.2)]
+    ops += [read(0, t_call=n, t_ret=n + 0.1) for n in (0.3, 0.4, 0.5, 2.0)]
+    history = history_of(write(1, t_call=-1.0, t_ret=0.0), *ops)
+    assert checks.seen_in_time(history, within=1).violated
+
+
 def test_an_unknown_unit_of_staleness_is_no_pass():
     verdict = checks.staleness_bound(history_of(write(1)), bound=1, in_="hours")
     assert verdict.unknown

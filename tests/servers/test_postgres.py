@@ -137,24 +137,32 @@ def test_a_replica_behind_a_reader_has_settled_when_it_waits_for_ever(db):
     db.replica.wait_for(db.primary.lsn())
 
 
-def test_a_statement_that_replay_cancels_is_asked_again(db):
+SWEPT = """select n, pg_sleep(case n when 1000 then 60 else 0 end)
+           from (select count(*) n from swept) counted"""
+
+
+@pytest.mark.parametrize("asks", ["value", "ask"])
+def test_replay_cancels_a_clients_statement_and_labkits_own_is_put_again(db, asks):
     cancelled = """select confl_snapshot from pg_stat_database_conflicts
                    where datname = current_database()"""
+    db.primary.sql("drop table if exists swept")
     db.primary.sql("create table swept as select generate_series(1, 1000) n")
     db.replica.wait_for(db.primary.lsn())
     db.replica.set(max_standby_streaming_delay="0")
-    before = db.replica.value(cancelled)
+    before = db.replica.ask(cancelled)
     with ThreadPoolExecutor(1) as other:
-        slow = """select n, pg_sleep(case n when 1000 then 60 else 0 end)
-                  from (select count(*) n from swept) counted"""
-        looked = other.submit(db.replica.value, slow)
+        looked = other.submit(getattr(db.replica, asks), SWEPT)
         with db.replica.connect() as watcher:
             active = "select 1 from pg_stat_activity where query = %s"
-            wait_until(lambda: watcher.execute(active, [slow]).fetchone(), 10, "idle")
+            wait_until(lambda: watcher.execute(active, [SWEPT]).fetchone(), 10, "idle")
         db.primary.sql("delete from swept where n <= 500")
         db.primary.sql("vacuum swept")
-        assert looked.result(30) == 500, "the second try sees what was replayed"
-    wait_until(lambda: db.replica.value(cancelled) > before, 10, "nobody was cancelled")
+        if asks == "ask":
+            assert looked.result(30) == 500, "the second try sees what was replayed"
+        else:
+            with pytest.raises(psycopg.errors.SerializationFailure):
+                looked.result(30)
+    wait_until(lambda: db.replica.ask(cancelled) > before, 10, "nobody was cancelled")
     db.replica.set(max_standby_streaming_delay=None)
 
 

@@ -37,6 +37,7 @@ from .reads import (
     monotonic_reads,
     read_your_writes,
     recency,
+    seen_in_time,
     staleness_bound,
     versions_written,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "read_your_writes",
     "rebuilds_per_expiry",
     "recency",
+    "seen_in_time",
     "staleness_bound",
     "table",
     "versions_written",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import accumulate
 from math import inf
 from typing import Any
 
 from ..history import History, Op
 from .common import (
+    TOLERANCE,
     Moment,
     called,
     doubt,
@@ -194,6 +197,81 @@ def staleness_bound(
             sentence = f"{op.client} {what} {when}"
             findings.broke(sentence, op.client, op.key, ops=[op])
     return findings
+
+
+@check(
+    "seen in time",
+    "writes",
+    "What is written is what every reader sees, {within:g} seconds later at most.",
+    "nobody read what was written",
+)
+def seen_in_time(history: History, *, within: float, looks: int = 3) -> Findings:
+    """How long does it take until readers see a write?
+
+    The same promise as a staleness bound in seconds, asked of the writes: where clients
+    look all the time, how many reads are old is a matter of the machine, and how many
+    writes were seen late is not. An acknowledged write of a key that somebody reads is
+    *due* `within` seconds after it returned. A read *shows* it when its version is not
+    below the write's. A write is *late* when a read called after it was due does not
+    show it, and *in time* when it is not late and a read that returned until it was due
+    shows it. Where neither was seen, nobody looked in time, and nothing can be said. So
+    it is with a late write when fewer than `looks` reads of its key were called between
+    its return and the moment when it was due: the machine may have been too busy.
+
+    Violation: a late write.
+
+    Cost: O(n log n).
+    """
+    number(within, "within")
+    findings = Findings()
+    known, seen = writes(findings, history), reads(findings, history)
+    several = several_keys(known + seen)
+    readers = {key: _Readers(ops) for key, ops in _by_key(seen).items()}
+    for op in known:
+        if op.key not in readers:
+            continue
+        findings.checked += 1
+        due = ended(op)[0] + within
+        due += TOLERANCE * max(1.0, abs(due))
+        late = readers[op.key].oldest_after(due)
+        what = f"version {op.version}{of_key(op, several)}"
+        if late is None or version_of(late) >= version_of(op):
+            if readers[op.key].newest_until(due) < version_of(op):
+                doubt(findings, f"nobody looked in time whether {what} is there")
+        elif readers[op.key].between(ended(op)[0], due) < looks:
+            doubt(findings, f"{what} was seen late, by readers who looked too seldom")
+        else:
+            then = f"{within:g} second{'s' * (within != 1)} later"
+            sentence = f"{what} was acknowledged, and more than {then} {late.client}"
+            findings.broke(f"{sentence} {read_of(late)}", op.key, op.version, ops=[op])
+    return findings
+
+
+class _Readers:
+    """The reads of one key, asked by time in O(log n)."""
+
+    def __init__(self, ops: Iterable[Op]) -> None:
+        by_call = sorted(ops, key=lambda op: op.t_call)
+        self._calls = [op.t_call for op in by_call]
+        oldest = accumulate(reversed(by_call), partial(min, key=version_of))
+        self._oldest = list(oldest)[::-1]
+        by_return = sorted(by_call, key=ended)
+        self._returns = [ended(op)[0] for op in by_return]
+        self._newest = list(accumulate(map(version_of, by_return), max))
+
+    def oldest_after(self, t: float) -> Op | None:
+        """The read of the lowest version among those called after t."""
+        place = bisect_right(self._calls, t)
+        return self._oldest[place] if place < len(self._oldest) else None
+
+    def newest_until(self, t: float) -> float:
+        """The highest version among those that returned until t."""
+        place = bisect_right(self._returns, t)
+        return self._newest[place - 1] if place else -inf
+
+    def between(self, since: float, until: float) -> int:
+        """How many were called then, both ends included."""
+        return bisect_right(self._calls, until) - bisect_left(self._calls, since)
 
 
 class _Later:

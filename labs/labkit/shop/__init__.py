@@ -20,6 +20,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               primary, which may not reach all
     failover  losing the primary: `in_vain` (who waits for a replica that is not there),
               `cancel_waits`, `promote`, `ask_again`
+    night     `Night`: a cleanup on the primary, reports on a replica, and a `Heart`
+              whose beats are `watched` there
     staff     processes with a session that can be killed at a named point
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
               each partition, lag recorded), `lag`, `records`, `pending` and `done`,
@@ -68,6 +70,7 @@ __all__ = [
     "figures",
     "machine",
     "near",
+    "night",
     "packers",
     "pages",
     "read_back",

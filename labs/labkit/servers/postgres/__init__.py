@@ -55,6 +55,10 @@ class PostgresNode(Node):
         """The first column of the first row."""
         return self.sql(query, params)[0][0]
 
+    def ask(self, query: str, params: Any = None) -> Any:
+        """`value`, for what labkit itself asks: positions, states, settings."""
+        return self.value(query, params)
+
     def set(self, **settings: str | None) -> None:
         """Change settings of the running server (ALTER SYSTEM and reload), and wait
         until it has taken them over. None resets one."""
@@ -65,10 +69,10 @@ class PostgresNode(Node):
             if value is None:
                 change = sql.SQL("alter system reset {}").format(sql.Identifier(name))
             self.sql(change)  # type: ignore[arg-type]
-        before = self.value("select pg_conf_load_time()")
-        self.sql("select pg_reload_conf()")
+        before = self.ask("select pg_conf_load_time()")
+        self.ask("select pg_reload_conf()")
         self.until(
-            lambda: self.value("select pg_conf_load_time()") > before, 10, "reload"
+            lambda: self.ask("select pg_conf_load_time()") > before, 10, "reload"
         )
 
     def version(self) -> str:
@@ -76,7 +80,7 @@ class PostgresNode(Node):
 
     def answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError):
-            return bool(self.sql("select 1"))
+            return bool(self.ask("select 1"))
         return False
 
     def forget(self) -> None:
@@ -128,7 +132,7 @@ class Primary(PostgresNode):
             session.execute("checkpoint")
 
 
-CANCELLED_AT_MOST = 9  # times that replay may end one statement on a replica
+ASKED_AT_MOST = 10  # times that labkit asks, when replay cancels its question
 
 
 class Replica(PostgresNode):
@@ -136,36 +140,35 @@ class Replica(PostgresNode):
         super().__init__(machine)
         self.primary = primary
 
-    def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
-        """As on the primary. A statement that replay cancelled is asked again: it
-        changed nothing, and the error's code, 40001, invites a second try."""
-        for _ in range(CANCELLED_AT_MOST):
+    def ask(self, query: str, params: Any = None) -> Any:
+        """As on the primary; when replay cancels the question (40001) it is put again,
+        since it is labkit's own. `sql` and `value` are a client's, and raise."""
+        for _ in range(1, ASKED_AT_MOST):
             with contextlib.suppress(psycopg.errors.SerializationFailure):
-                return super().sql(query, params)
-        return super().sql(query, params)
+                return super().ask(query, params)
+        return super().ask(query, params)
 
     def answers(self) -> bool:
         """Answers, and the stream from its primary runs."""
-        return super().answers() and bool(
-            self.sql("select 1 from pg_stat_wal_receiver where status = 'streaming'")
-        )
+        streams = "select count(*) from pg_stat_wal_receiver where status = 'streaming'"
+        return super().answers() and bool(self.ask(streams))
 
     def received(self) -> str:
         """How far WAL has been received (and flushed), as an LSN."""
-        return self.value("select pg_last_wal_receive_lsn()")
+        return self.ask("select pg_last_wal_receive_lsn()")
 
     def replayed(self) -> str:
         """How far WAL has been replayed: what readers see."""
-        return self.value("select pg_last_wal_replay_lsn()")
+        return self.ask("select pg_last_wal_replay_lsn()")
 
     def has_replayed(self, lsn: str) -> bool:
         """Compares as LSNs; as texts, 0/9000000 would be later than 0/10000000."""
-        return self.value("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn])
+        return self.ask("select pg_last_wal_replay_lsn() >= %s::pg_lsn", [lsn])
 
     def bytes_unreplayed(self) -> int:
         """Bytes of WAL received and not replayed."""
         return int(
-            self.value(
+            self.ask(
                 "select pg_wal_lsn_diff(pg_last_wal_receive_lsn(),"
                 " pg_last_wal_replay_lsn())"
             )
@@ -178,7 +181,7 @@ class Replica(PostgresNode):
     def has_settled(self, lsn: str) -> bool:
         """Whether `lsn` has arrived, and was replayed or is waiting for something that
         may last: then readers see now what they will see until that ends."""
-        return self.value(SETTLED, {"lsn": lsn})
+        return self.ask(SETTLED, {"lsn": lsn})
 
     def settle(self, lsn: str, within: float = 10) -> None:
         """Wait until `has_settled(lsn)`: the moment after a write, however the replica
