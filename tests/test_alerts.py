@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import book_model
 import pytest
 import yaml
 
@@ -43,6 +44,25 @@ def test_a_chapter_gives_an_alert_with_its_ledger_line(page: Path) -> None:
     found = blocks(ledger.partition("\n## ")[0])
     assert found
     assert [text for block in found for text in complaints(block)] == []
+
+
+def pasted(rule: dict) -> str:
+    """An alert as a lab's ledger writes it: "... > 3 for 5m"."""
+    text = rule["expr"] + (f" for {rule['for']}" if "for" in rule else "")
+    return " ".join(text.split())
+
+
+BOOK = book_model.read()
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.name)
+def test_a_labs_alert_is_one_of_its_chapters(chapter: book_model.Chapter) -> None:
+    found = map(yaml.safe_load, blocks(chapter.path.read_text("utf-8")))
+    rules = [rule for block in found for g in block["groups"] for rule in g["rules"]]
+    runs = [BOOK.runs.get(lab.name, {}) for lab in chapter.labs]
+    given = [line.get("alert") or "" for run in runs for line in run.get("ledger", [])]
+    wanted = {" ".join(alert.split()) for alert in given if alert}
+    assert wanted <= {pasted(rule) for rule in rules if "alert" in rule}
 
 
 def test_no_two_groups_or_alerts_carry_the_same_name() -> None:
@@ -133,7 +153,27 @@ def one_of_two(stuck: str) -> dict[str, str]:
     }
 
 
+HEART = 'shop_heartbeat_seconds{instance="%s"}'
+LOOKS = 'price_looks_total{node="%s"}'
+
+
+def beats(primary: str, replica: str) -> dict[str, str]:
+    """A heartbeat row as each of two nodes has it, its time in seconds."""
+    return {HEART % "primary": primary, HEART % "replica1": replica}
+
+
 RINGS = [
+    ("ReplicaTooOld", beats("0+60x20", "120x20"), 1),
+    ("ReplicaTooOld", beats("0+60x20", "-1+60x20"), 1),
+    ("ReplicaTooOld", beats("0+60x20", "-0.7+60x20"), 0),
+    ("ReplicaTooOld", beats("900+60x20", "900+60x20"), 0),  # the primary's clock is off
+    ("HeartStopped", beats("120x20", "120x20"), 1),
+    ("HeartStopped", {}, 1),
+    ("HeartStopped", beats("0+60x20", "120x20"), 0),
+    ("LooksFallBack", {LOOKS % "primary": "0+9x20", LOOKS % "replica1": "0+91x20"}, 1),
+    ("LooksFallBack", {LOOKS % "primary": "0+4x20", LOOKS % "replica1": "0+96x20"}, 0),
+    ("OwnSaveNotSeen", {"price_looks_old_total": "0+0x13 1x7"}, 1),
+    ("OwnSaveNotSeen", {"price_looks_old_total": "7x20"}, 0),
     ("PartitionStandsStill", one_of_two("26x20"), 1),
     ("PartitionStandsStill", one_of_two("26+1x20"), 0),
     ("PartitionStandsStill", one_of_two("26 25 26 25 26 25 26 25 26 25 26x9"), 1),
