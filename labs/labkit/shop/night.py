@@ -61,9 +61,7 @@ class Heart:
         """One beat, recorded: "write" on "heartbeat" by "heart", its number as the
         version. Without a run nobody records it."""
         history = History() if run is None else run
-        with history.call(
-            "heart", "write", KEY, number, node="primary"
-        ) as op:
+        with history.call("heart", "write", KEY, number, node="primary") as op:
             self.db.primary.sql(BEAT, [number])
             op.version = number
         self._last = op
