@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from math import inf
@@ -108,9 +108,13 @@ def version_of(op: Op) -> float:
     return -inf if op.version is None else op.version
 
 
-def same(value: Any) -> str:
-    """A value's JSON: hashable, and the same for a saved and a loaded history. What
-    JSON lacks (a datetime, a Decimal) keeps its type: it equals no text."""
+def same(value: Any) -> str | int:
+    """What is equal for equal values of one type: hashable, and the same for a saved
+    and a loaded history. What JSON lacks (a datetime, a Decimal) equals no text."""
+    if isinstance(value, str):
+        return '"' + value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
     return json.dumps(value, sort_keys=True, default=_typed)
 
 
@@ -139,10 +143,10 @@ def alike(value: Any) -> str:
         return words
 
 
-def identity(op: Op) -> str:
+def identity(op: Op) -> Hashable:
     """What makes two messages one: their id, else their key and value."""
     named = op.extra.get("id")
-    return same([op.key, op.value] if named is None else named)
+    return (op.key, same(op.value)) if named is None else same(named)
 
 
 def _typed(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -45,7 +46,7 @@ def duplicates(history: History) -> Findings:
     Cost: O(n).
     """
     findings = Findings()
-    processed: dict[str, list[Op]] = defaultdict(list)
+    processed: dict[Hashable, list[Op]] = defaultdict(list)
     for op in history.ops("process", outcome="ok"):
         processed[identity(op)].append(op)
     for ops in processed.values():
@@ -82,18 +83,19 @@ def key_order(history: History) -> Findings:
     Cost: O(n) after a sort by time.
     """
     findings = Findings()
-    produced: dict[str, Op] = {}
-    settled: dict[str, Moment] = {}
+    produced: dict[Hashable, Op] = {}
+    settled: dict[Hashable, Moment] = {}
     for op in history.ops("produce"):
         name = identity(op)
         if op.outcome != "fail":
             produced.setdefault(name, op)
         if op.outcome == "ok" and acknowledged(findings, [op]):
             settled[name] = min(ended(op), settled.get(name, ended(op)))
-    first: dict[str, Op] = {}
+    first: dict[Hashable, Op] = {}
     for op in acknowledged(findings, history.ops("process")):
-        if identity(op) in produced:
-            first.setdefault(identity(op), op)
+        name = identity(op)
+        if name in produced:
+            first.setdefault(name, op)
     latest: dict[Any, Op] = {}  # by key: the processed message that was produced last
     for op, returned in in_time(first.values()):
         name, last = identity(op), latest.get(op.key)
@@ -131,13 +133,13 @@ def phantoms(history: History) -> Findings:
     Cost: O(n).
     """
     findings, never = Findings(), (inf, True)
-    may: dict[str, Moment] = {}
-    failed: dict[str, Moment] = {}
+    may: dict[Hashable, Moment] = {}
+    failed: dict[Hashable, Moment] = {}
     for op in history.ops("produce"):
         since = failed if op.outcome == "fail" else may
         name = identity(op)
         since[name] = min(called(op), since.get(name, never))
-    soonest: dict[str, Op] = {}
+    soonest: dict[Hashable, Op] = {}
     for op in acknowledged(findings, history.ops("process")):
         name = identity(op)
         if name not in soonest or ended(op) < ended(soonest[name]):

@@ -84,7 +84,7 @@ def lost_acknowledged_writes(
     copies = Counter(map(same, found))
     words = {same(op.value): op for op in reversed(attempts)}
     seen = _seen(history, backs, end)
-    kinds: dict[str, set[str]] = {"ok": set(), "unknown": set(), "fail": set()}
+    kinds: dict[str, set[str | int]] = {"ok": set(), "unknown": set(), "fail": set()}
     owed: list[Op] = []
     for op in attempts:
         value = same(op.value)
@@ -109,7 +109,7 @@ def lost_acknowledged_writes(
         findings.broke(f"{stored}, {gone}", op.client, op.key, op.value, ops=[op])
     open_ = kinds["unknown"] - kinds["ok"]
     refuted = (kinds["fail"] - kinds["ok"] - kinds["unknown"]) & copies.keys()
-    for value in sorted(refuted)[:1]:
+    for value in sorted(refuted, key=str)[:1]:
         said = f"{message_of(words[value])} is there, and its write is said to have"
         doubt(findings, f"{said} failed")
     findings.counts = {
@@ -124,9 +124,9 @@ def lost_acknowledged_writes(
     return findings
 
 
-def _seen(history: History, backs: list[Op], end: Moment) -> set[str]:
+def _seen(history: History, backs: list[Op], end: Moment) -> set[str | int]:
     """The values that a client read before the end."""
-    seen: set[str] = set()
+    seen: set[str | int] = set()
     for op in named(history, *SHOWS) + backs:
         if op.outcome == "ok" and op.t_ret is not None and ended(op) <= end:
             parts = op.value if isinstance(op.value, list | tuple) else []
