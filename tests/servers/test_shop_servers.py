@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
-from labkit.shop import carts, staff, tables, topics, traffic, web
+from labkit.shop import carts, outbox, staff, tables, topics, traffic, web
 
 
 @pytest.fixture(scope="module")
@@ -188,43 +188,114 @@ def test_a_pool_has_as_many_connections_as_it_was_asked_for(shops):
     tables.until_gone(shops.db.primary, "pooled")
 
 
-def test_a_process_is_killed_at_its_point_once_for_each_order_and_replaced(shops):
+def insert(process, order):
+    tables.insert(process.session, order)
+
+
+def commit(process, order):
+    process.session.commit()
+
+
+def test_a_process_is_killed_once_for_each_meant_order_and_then_replaced(shops):
     team, met = staff.Staff(shops.db.primary, every=2), []
     for _ in range(2):
         shops.create()
-        with team.killed("before the commit") as fault:
-            for order in [*orders(4), *orders(4)]:
+        with team.killed("checkout 1", "relay 1") as fault:
+            for order in [*orders(6), *orders(6)]:
+                process = team.the("checkout")
+                process.memory.append(order)
                 try:
-                    process = team.the("checkout")
-                    tables.insert(process.session, order)
-                    team.reached(process, "elsewhere", order.order_id)
-                    team.reached(process, "before the commit", order.order_id)
-                    process.session.commit()
+                    team.does("checkout", [insert, commit], order, [order.order_id])
+                    assert team.the("checkout") is process
                 except staff.Died:
                     met.append(order.order_id)
+                    assert not team.the("checkout").memory
             assert fault.meter() == 2
-        assert shops.order_ids() == [1, 2, 3, 4]
+        assert shops.order_ids() == [1, 2, 3, 4, 5, 6]
         team.dismiss()
-    assert met == [2, 4, 2, 4]
-    team.reached(team.the("checkout"), "before the commit", 2)  # no fault, no death
+    assert met == [2, 6, 2, 6]  # order 4 is meant for a relay
+    team.does("checkout", [insert, commit], orders(2)[1], [2])  # no fault, no death
     team.dismiss()
 
 
-def test_a_step_is_recorded_for_its_client_if_there_is_a_run(shops):
-    team, run = staff.Staff(shops.db.primary), History()
-    process = team.the("checkout")
-    with process.step("commit", "orders", 1):
-        process.session.commit()
-    process.run, process.client = run, "customer 2"
+def test_each_step_is_recorded_if_there_is_a_run_and_the_one_killed_was_done(shops):
+    team, run, order = staff.Staff(shops.db.primary, every=2), History(), orders(2)[1]
     with (
+        team.killed("checkout 2"),
         shop.refusable(run, "customer 2", "write", "orders", 2),
-        process.step("commit", "orders", 2),
     ):
-        team.die(process)
+        steps = [insert, commit, insert]
+        team.does("checkout", steps, order, [2], run, "customer 2")
     assert [(op.client, op.op, op.outcome) for op in run] == [
         ("customer 2", "write", "unknown"),
-        ("customer 2", "commit", "unknown"),
+        ("customer 2", "insert", "ok"),
+        ("customer 2", "commit", "ok"),
     ]
+    assert shops.order_ids() == [2]
+    team.does("relay", [commit], None, [1, 3], run)
+    assert [(op.client, op.value) for op in run][-1] == ("relay", [1, 3])
+    team.dismiss()
+
+
+def test_a_relay_and_a_worker_that_are_killed_go_on_from_what_was_stored(db, kafka):
+    desk, run = outbox.Shop(db, kafka, every=4), History()
+    seen = []
+
+    def send(process, events):
+        outbox.send(desk.events, events)
+
+    def mark(process, events):
+        ids = [event.number for event in events]
+        process.session.execute(
+            "update outbox set sent_at = now() where id = any(%s)", [ids]
+        )
+
+    def pack(process, record):
+        seen.append(outbox.event_of(record).order)
+
+    def offset(process, record):
+        desk.events.done(record)
+
+    for _ in range(2):
+        desk.reset()
+        seen.clear()
+        for order in orders(8):
+            steps = outbox.save, outbox.to_outbox, outbox.commit
+            desk.team.does("checkout", steps, order, [order.order_id])
+        with desk.team.killed("relay 1", "worker 1") as fault:
+            desk.relay(run, [send, mark, outbox.commit], batch=4)
+            desk.work(run, [pack, offset])
+            assert fault.meter() == 2
+        assert seen == [1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 8]
+    desk.team.dismiss()
+
+
+def test_checkouts_overlap_as_planned_and_who_is_refused_leaves_nothing(db):
+    desk, run = outbox.Shop(db), History()
+    plans = outbox.Plans(db.primary, "AAA BBB .")
+    numbers = "select order_id from outbox order by id"
+    seen = []
+
+    def group(number):
+        desk.reset()
+        here = {
+            who: outbox.checkout(run, desk.team.the(f"checkout {who}"), order, rows)
+            for who, order, rows in zip("AB", orders(2), (1, 3), strict=True)
+        }
+        plans.play(number, here, lambda: seen.append(db.primary.sql(numbers)))
+
+    group(0)
+    with plans.replaced("AAA BBB .", "AA BBB . a AAA") as fault:
+        group(1)
+        assert fault.meter() == 1
+    assert plans.plans == ("AAA BBB .",)
+    assert seen == [[(1,), (2,), (2,), (2,)], [(2,), (2,), (2,)]]
+    assert desk.tables.order_ids() == [2]
+    assert [op.outcome for op in run.ops("write", client="customer 1")] == [
+        "ok",
+        "fail",
+    ]
+    desk.team.dismiss()
 
 
 def test_connected_replicas_have_received_what_the_primary_has(shops):

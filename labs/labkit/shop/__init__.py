@@ -23,6 +23,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     night     `Night`: a cleanup on the primary, reports on a replica, and a `Heart`
               whose beats are `watched` there
     staff     processes with a session that can be killed at a named point
+    staff     processes with a session that can be killed after any step of their work
+    outbox    orders and what tells of them: an outbox, events, parcels, `agree`
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
               each partition, lag recorded), `lag`, `records`, `pending` and `done`,
               `set_aside`, `in_sync`, `records_to_mark`, `until_copied`
@@ -71,6 +73,7 @@ __all__ = [
     "machine",
     "near",
     "night",
+    "outbox",
     "packers",
     "pages",
     "read_back",

@@ -1,4 +1,4 @@
-"""Processes of the shop that can be killed at a named point of their work.
+"""Processes of the shop that can be killed after any step of their work.
 
 Each has a session of its own. Killing one does to PostgreSQL what SIGKILL to a client
 does: the connection ends without a goodbye, and its open transaction is rolled back.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .. import faults
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
+Step = Callable[["Process", Any], object]
+
+
 class Died(ConnectionError):
     """The process that did the work is gone; its client gets no answer."""
 
@@ -31,25 +34,13 @@ class Died(ConnectionError):
 class Process:
     """One process that does a job, with a session that does not commit by itself.
 
-    run: whose history its steps are recorded in, None: nobody's. client: for whom it
-    works now, in that history.
+    memory: what it keeps in mind; it dies with it.
     """
 
     def __init__(self, job: str, node: PostgresNode) -> None:
         self.job = job
         self.session = node.connect(autocommit=False, application_name=job)
-        self.run: Recorder | None = None
-        self.client = job
-
-    @contextmanager
-    def step(self, what: str, key: str, value: Any = None) -> Iterator[None]:
-        """A step of its work, recorded as an inner operation of `client` if it has a
-        run to record in."""
-        if self.run is None:
-            yield
-        else:
-            with self.run.call(self.client, what, key, value, inner=True):
-                yield
+        self.memory: list[Any] = []
 
     @property
     def backend(self) -> int:
@@ -68,7 +59,7 @@ class Staff:
         self.node = node
         self.every = every
         self._now: dict[str, Process] = {}
-        self._point: str | None = None
+        self._points: tuple[str, ...] = ()
         self._met: set[int] = set()
 
     def the(self, job: str) -> Process:
@@ -77,12 +68,38 @@ class Staff:
             self._now[job] = Process(job, self.node)
         return self._now[job]
 
-    def reached(self, process: Process, point: str, order_id: int) -> None:
-        """A process has come to a point of its work. Raises Died if it is killed."""
-        meant = point == self._point and order_id % self.every == 0
-        if meant and order_id not in self._met:
-            self._met.add(order_id)
-            self.die(process)
+    def does(
+        self,
+        job: str,
+        steps: Iterable[Step],
+        work: Any,
+        orders: Iterable[int],
+        run: Recorder | None = None,
+        client: str = "",
+    ) -> None:
+        """Do a job step by step, `step(process, work)`; `orders` are the numbers of the
+        orders that the work is about.
+
+        With a run, each step is an inner operation named after its function, of
+        `client` (the job) on "orders", value the orders' numbers, or the one number.
+        Raises Died when the process is killed after a step: see `killed`.
+        """
+        process, numbers = self.the(job), list(orders)
+        told = numbers[0] if len(numbers) == 1 else numbers
+        for nth, step in enumerate(steps, start=1):
+            who = client or job, name_of(step), "orders", told
+            with run.call(*who, inner=True) if run else nullcontext():
+                step(process, work)
+            self._reached(process, f"{job} {nth}", numbers)
+
+    def _reached(self, process: Process, point: str, orders: list[int]) -> None:
+        for number in orders:
+            nth, rest = divmod(number, self.every)
+            if not self._points or rest or number in self._met:
+                continue
+            if self._points[(nth - 1) % len(self._points)] == point:
+                self._met.add(number)
+                self.die(process)
 
     def die(self, process: Process) -> None:
         """End a process as SIGKILL does, and wait until the server has noticed.
@@ -102,9 +119,15 @@ class Staff:
         self._now.pop(process.job, None)
         raise Died(process.job)
 
-    def killed(self, point: str) -> faults.Fault:
-        """A fault: processes are killed at that point. Meter: how many were."""
-        return _killed(self, point)
+    def killed(self, *points: str) -> faults.Fault:
+        """A fault: processes are killed, each after one step of its job.
+
+        points: job and step, "relay 2" is after the relay's second. The first order
+        that kills (see `every`) does it at the first point, the next at the next, and
+        then from the beginning; a job without that step outlives it. Meter: how many
+        were killed.
+        """
+        return _killed(self, points)
 
     def dismiss(self) -> None:
         """End all processes in good order; the next `the` hires anew."""
@@ -112,8 +135,13 @@ class Staff:
             self._now.popitem()[1].session.close()
 
 
+def name_of(step: Any) -> str:
+    """What histories call a step: the name of its function."""
+    return step.__name__.replace("_", " ")
+
+
 @faults.fault("killed")
-def _killed(staff: Staff, point: str) -> faults.Body:
-    staff._point, staff._met = point, set()
+def _killed(staff: Staff, points: tuple[str, ...]) -> faults.Body:
+    staff._points, staff._met = points, set()
     yield lambda: len(staff._met)
-    staff._point = None
+    staff._points = ()
