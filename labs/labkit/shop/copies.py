@@ -16,6 +16,7 @@ from kafka import TopicPartition
 from kafka.protocol.admin import ElectionType
 
 from .. import faults
+from ..servers.kafka import close_producer
 from ..wait import wait_until
 from .crowd import at_once
 from .records import read_back, refusable
@@ -46,6 +47,7 @@ class Copies(Topics):
         self.places = dict(places)
         self.nodes: dict[int, Node] = dict(enumerate(kafka.brokers, start=1))
         self.seen: dict[str, Any] = {}
+        self._made: list[KafkaProducer] = []
         self._steps: list[Callable[[], object]] = []  # of the fault, still to come
         self._before_loss: Callable[[], object] = nothing
         self._after_loss: Callable[[], object] = nothing
@@ -58,6 +60,8 @@ class Copies(Topics):
                 node.machine.start()
         for node in self.nodes.values():
             node.ready()
+        while self._made:  # an idle one goes on looking for brokers that are gone
+            close_producer(self._made.pop())
         self.seen = {}
         return self.fresh(1, self.places, **config)
 
@@ -69,6 +73,7 @@ class Copies(Topics):
     def ready(self, **settings: Any) -> KafkaProducer:
         """A producer that knows the topic before anything goes wrong."""
         producer = self.kafka.producer(**settings)
+        self._made.append(producer)
         producer.partitions_for(self.name)
         return producer
 
