@@ -61,7 +61,7 @@ class Copies(Topics):
         for node in self.nodes.values():
             node.ready()
         while self._made:  # an idle one goes on looking for brokers that are gone
-            close_producer(self._made.pop())
+            close_producer(self._made.pop(), within=1)
         self.seen = {}
         return self.fresh(1, self.places, **config)
 

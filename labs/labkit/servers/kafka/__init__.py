@@ -219,11 +219,11 @@ def close(client: Any) -> None:
         client.close()
 
 
-def close_producer(producer: KafkaProducer) -> None:
+def close_producer(producer: KafkaProducer, within: float = 5) -> None:
     """Left to itself, one whose broker is gone takes the two minutes for which it may
     try to deliver what it holds."""
     try:
-        producer.close(timeout=5)
+        producer.close(timeout=within)
     except KafkaTimeoutError:  # it gave up before it closed anything
         producer._sender.force_close()
         producer.close(timeout=1)
