@@ -35,6 +35,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     pages     pages of stores that PostgreSQL makes and Redis keeps: `Pages`, and the
               faults of whoever makes one
     near      a copy of pages in the application's memory (CLIENT TRACKING)
+    prices    prices in PostgreSQL with copies in Redis. `Prices`: `save`, `saving`,
+              `look`, `audit`; the promise `agrees`; `Post`, commands that come late
     web       customers of the shop's web pages: `browse`, `buy`
     machine   a machine's processors, and a batch job that takes them
 
@@ -76,6 +78,7 @@ __all__ = [
     "outbox",
     "packers",
     "pages",
+    "prices",
     "read_back",
     "records",
     "refusable",
