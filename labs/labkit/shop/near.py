@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .. import faults
@@ -30,7 +31,8 @@ class Near:
         self.hears = True
         self.asked = 0
         self._kept: dict[str, tuple[Any, float]] = {}
-        listener = redis.client(client_name=f"near-{id(self)}")
+        # by the older protocol, in which changes arrive as messages of a channel
+        listener = redis.client(client_name=f"near-{id(self)}", protocol=2)
         self._changes = listener.pubsub(ignore_subscribe_messages=True)
         self._changes.subscribe(CHANGED)
         self._changes.get_message(timeout=5)
@@ -48,14 +50,14 @@ class Near:
             return kept
         self.asked += 1
         asked = time.monotonic()  # before, so that the end is never too late
-        both = self._reader.pipeline()
-        both.get(key)
-        both.pttl(key)
-        found, ttl_ms = both.execute()
+        # in this order: of a page that is replaced in between, the end comes too soon
+        ttl_ms = self._reader.pttl(key)
+        found = self._reader.get(key)
         if found is None:
             self._kept.pop(key, None)
             return None
-        self._kept[key] = json.loads(found), asked + ttl_ms / 1000
+        end = inf if ttl_ms == -1 else asked + ttl_ms / 1000
+        self._kept[key] = json.loads(found), end
         return self._kept[key][0]
 
     def hear(self) -> None:
