@@ -192,14 +192,25 @@ def until_ms(client: Any, moment: float) -> None:
 
 
 @contextmanager
-def steady_clock(client: Any, off_ms: int = 100) -> Iterator[None]:
+def steady_clock(client: Any, off_ms: int = 50) -> Iterator[None]:
     """Raise TimedOut if the server's clock was set during the block: then times to live
     were not what they said, and nothing can be concluded.
 
-    off_ms: by how much it may differ from this process' own clock, which is never set.
+    off_ms: by how much it may certainly differ from this process' own clock, which is
+    never set. That an answer is slow in coming is no difference.
     """
-    before = now_ms(client) - 1000 * time.monotonic()
+    before = _ahead(client)
     yield
-    after = now_ms(client) - 1000 * time.monotonic()
-    if abs(step := after - before) > off_ms:
+    after = _ahead(client)
+    step = max(after[0] - before[1], before[0] - after[1])
+    if step > off_ms:
         raise TimedOut(f"the server's clock was set by {step / 1000:.1f} s meanwhile")
+
+
+def _ahead(client: Any) -> tuple[float, float]:
+    """By how many ms the server's clock is ahead of this process', at least and at
+    most."""
+    asked = 1000 * time.monotonic()
+    told = now_ms(client)
+    answered = 1000 * time.monotonic()
+    return told - answered, told + 1 - asked  # its milliseconds are cut off

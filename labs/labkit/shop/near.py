@@ -31,13 +31,14 @@ class Near:
         self.hears = True
         self.asked = 0
         self._kept: dict[str, tuple[Any, float]] = {}
-        # by the older protocol, in which changes arrive as messages of a channel
+        # Both by the older protocol, in which changes arrive as messages of a channel.
+        # A flush is told in the reader's protocol, whatever the listener's is.
         listener = redis.client(client_name=f"near-{id(self)}", protocol=2)
         self._changes = listener.pubsub(ignore_subscribe_messages=True)
         self._changes.subscribe(CHANGED)
         self._changes.get_message(timeout=5)
         ids = {c["name"]: c["id"] for c in listener.client_list() if c["sub"] != "0"}
-        self._reader = redis.client(single_connection_client=True)
+        self._reader = redis.client(single_connection_client=True, protocol=2)
         self._reader.execute_command(
             *("CLIENT", "TRACKING", "ON", "REDIRECT", ids[f"near-{id(self)}"])
         )
