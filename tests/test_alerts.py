@@ -135,6 +135,8 @@ OF = '{consumergroup="fulfilment", topic="orders", partition="%s"}'
 WRITTEN = 'kafka_topic_partition_current_offset{topic="orders", partition="%s"}'
 MEMORY, LIMIT = "redis_memory_used_bytes", "redis_memory_max_bytes"
 ROLE = 'pg_replication_is_replica{instance="%s"}'
+WAITS = 'pg_stat_activity_count{wait_event="SyncRep"}'
+ARCHIVE = "pg_stat_archiver_%s"
 CARTS = '{job="redis-carts"}'
 REQUESTS = 'http_server_request_duration_seconds_count{job="edge"}'
 IN_TIME = (
@@ -189,6 +191,15 @@ RINGS = [
     ("NobodyReachesTheShop", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "0x20"}, 1),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
+    ("CheckoutWaitsForReplicas", {WAITS: "0x10 3x10"}, 1),
+    ("CheckoutWaitsForReplicas", {WAITS: "0x10 3 0x10"}, 0),
+    ("ArchiveStandsStill", {ARCHIVE % "failed_count": "0x5 1+1x15"}, 1),
+    ("ArchiveStandsStill", {ARCHIVE % "last_archive_age": "0+60x20"}, 1),
+    (
+        "ArchiveStandsStill",
+        {ARCHIVE % "failed_count": "7x20", ARCHIVE % "last_archive_age": "60x20"},
+        0,
+    ),
 ]
 
 

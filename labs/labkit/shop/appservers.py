@@ -164,12 +164,12 @@ class AppServer:
 
 
 def waited_for(watch: psycopg.Connection[Any]) -> bool:
-    """Whether a session waits for a lock, or the server is gone."""
+    """Whether a session waits for a lock; none does on a server that is gone."""
     query = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
     try:
         return bool(watch.execute(query).fetchall())
     except psycopg.OperationalError:
-        return True
+        return False
 
 
 def start(

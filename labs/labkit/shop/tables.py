@@ -7,7 +7,7 @@ sessions by name: a session's name is its role or its application_name.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
@@ -144,6 +144,11 @@ class Tables:
         with refusable(run, client, "write", "orders", number, **more) as op:
             insert(session or self.db.primary, order)
         return op
+
+    def put_back(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Insert orders, as rows of the table, where they are missing."""
+        with self.db.primary.connect() as session:
+            session.cursor().executemany(INSERT, list(rows))
 
     def order_ids(self, node: PostgresNode | None = None) -> list[int]:
         """The ids of the orders that a node has (the primary), sorted."""

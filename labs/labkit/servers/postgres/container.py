@@ -25,6 +25,10 @@ fi
 exec {server}
 """
 
+# with the server's own password: local connections may not replicate
+COPY = """PGPASSWORD=$(cat /labs/password) pg_basebackup -D "$1" \\
+    -d 'host=127.0.0.1 user=postgres' -X stream --checkpoint=fast --no-sync"""
+
 
 class Container(FollowingContainer):
     """A primary, or with `primary` a streaming replica of it.
@@ -74,6 +78,10 @@ class Container(FollowingContainer):
             return SERVER.split()
         host = self.primary.host
         return ["sh", "-c", FOLLOW.format(host=host, name=self.name, server=SERVER)]
+
+    def base_backup(self, path: str) -> None:
+        """Copy the running server's files into the folder `path`, which it makes."""
+        self.run("sh", "-c", COPY, "sh", path)
 
     def environment(self) -> dict[str, str]:
         return {

@@ -80,6 +80,32 @@ class Process(FollowingProcess):
     def environment(self) -> dict[str, str]:
         return ENVIRONMENT
 
+    def run(self, *words: str) -> str:
+        """What a command prints that is run beside the server, one of PostgreSQL's own
+        programs or another. Raises OSError."""
+        own = binaries() / words[0]
+        first = str(own) if own.exists() else words[0]
+        done = subprocess.run(
+            self.identity.command([first, *words[1:]]),
+            cwd=self.directory,
+            env={**surroundings.for_servers(), **ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            raise OSError(f"{' '.join(words)} in {self.name}: {said}")
+        return done.stdout
+
+    def base_backup(self, path: str) -> None:
+        """Copy the running server's files into the folder `path`, which it makes."""
+        server = make_conninfo(
+            host=str(self.directory), port=self.port.number, user="postgres"
+        )
+        options = ["--checkpoint=fast", "--no-sync", "-X", "stream"]
+        self.run("pg_basebackup", "-D", path, "-d", server, *options)
+
     def start(self) -> None:
         first = self._process is None
         super().start()
