@@ -91,7 +91,6 @@ class AppServer:
     ) -> None:
         self.run, self.name, self.news = run, name, news
         self.before_order = before_order
-        self.session: Any = None
         self.ask()
 
     def ask(self) -> None:
@@ -100,16 +99,9 @@ class AppServer:
         self.connect()
 
     def connect(self) -> None:
-        """Connect to the address it has, again and again while nobody answers."""
-        late = f"{self.name} cannot connect to {self.node.name}"
-        self.session = wait_until(self._session, 30, late)
-
-    def _session(self) -> psycopg.Connection[Any] | None:
+        """A new session at the address that it has."""
         told = f"-c shop.epoch={self.epoch}"
-        try:
-            return self.node.connect(options=told, application_name=self.name)
-        except psycopg.OperationalError:
-            return None
+        self.session = self.node.connect(options=told, application_name=self.name)
 
     def take(
         self,
