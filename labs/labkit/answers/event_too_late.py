@@ -17,8 +17,8 @@ EXERCISES = {
         follows,
         "What does a row look like that the follower has not had, whenever it came?",
         "Can one statement take such rows and mark them?",
-        "update outbox set sent_at = now() where sent_at is null returning id, "
-        "order_id",
+        "`update outbox set sent_at = now() where sent_at is null returning id, "
+        "order_id`",
     ),
     "read the snapshot": exercise(
         parts({"to the horizon": [101, 103], "never seen": [102]}),
