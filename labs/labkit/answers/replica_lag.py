@@ -32,16 +32,24 @@ def causes(answer: Any) -> Grade:
     return graded(True, f"all of them.\n{told}")
 
 
+DELAY = "show max_standby_streaming_delay"
+
+
 @function("replica")
 def watchman(answer: Any, proof: Any) -> Grade:
-    """A watchman is a guardrail beside the setting that is never changed."""
+    """A watchman is a guardrail beside the setting, which must stay as it is."""
+    changed: list[str] = []
 
     def way(replica: Any, beat: int) -> None:
         proof.without(replica, beat)
         if beat:
             answer(replica)
+            changed.extend({replica.ask(DELAY)} - {"-1"})
 
-    grade: Grade = guardrail()(way, proof)
+    def kept(run: Any) -> str:
+        return f"the delay has been changed, to {changed[0]}." if changed else ""
+
+    grade: Grade = guardrail(also=kept)(way, proof)
     return grade
 
 
@@ -57,7 +65,7 @@ EXERCISES = {
         "Which view of the replica says what the startup process waits for?",
         "The clerk's transaction is young, and replay may wait for it for a moment. "
         "Which column of pg_stat_activity tells it from the analyst's?",
-        "pg_terminate_backend(pid) where xact_start is older than the delay that you "
-        "would have set, if some backend waits for 'RecoveryConflictSnapshot'.",
+        "pg_terminate_backend(pid) where xact_start is older than half the bound, if "
+        "some backend waits for 'RecoveryConflictSnapshot'.",
     ),
 }

@@ -78,7 +78,7 @@ class Heart:
         matter of the machine. One that replay cancels has failed, and the next is made
         on a new connection.
         """
-        stop, ended = threading.Event(), threading.Event()
+        ended = threading.Event()
         sessions: list[psycopg.Connection[Any]] = []
 
         def look() -> Op:
@@ -90,9 +90,10 @@ class Heart:
             return op
 
         def seen_or_due() -> bool:
-            over, seen, last = ended.is_set(), look(), self._last
-            if stop.is_set() or not over or last is None or last.t_ret is None:
-                return stop.is_set() or (over and last is None)
+            over = ended.is_set()  # before the look, which is then after the last beat
+            seen, last = look(), self._last
+            if not over or last is None or last.t_ret is None:
+                return over
             late = seen.t_call > last.t_ret + due
             return late or (seen.version or 0) >= (last.version or 0)
 
@@ -102,9 +103,10 @@ class Heart:
             try:
                 yield
             except BaseException:
-                stop.set()
+                self._last = None
                 raise
-            ended.set()
+            finally:
+                ended.set()
         for session in sessions:
             session.close()
 
@@ -139,9 +141,12 @@ class Night:
         self.tables.fill_orders(self.orders)
         self.heart.still()
 
+    def delete_old(self) -> None:
+        older_half = "delete from orders where id <= %s"
+        self.db.primary.sql(older_half, [self.orders // 2])
+
     def cleanup(self) -> None:
-        oldest = "delete from orders where id <= %s"
-        self.db.primary.sql(oldest, [self.orders // 2])
+        self.delete_old()
         self.db.primary.sql("vacuum orders")
 
     def cleanup_under_a_clerk(
@@ -220,13 +225,16 @@ class Reports:
     def finish(self, run: Recorder, node: PostgresNode, who: str) -> Op:
         """The second sum, recorded: "read" on "orders", extra {cents}. It has failed
         when replay, or somebody, ended the transaction. Who has none open makes a whole
-        report, on `node`."""
+        report, on `node`, and ends it."""
+        short = who not in self._open
         with refusable(run, who, "read", "orders") as op:
-            if who not in self._open:
+            if short:
                 self.begin(node, who)
             where, session = self._open[who]
             op.node = where.name
             op.extra["cents"] = int(session.execute(SUM).fetchall()[0][0])
+        if short:
+            self.end(who)
         return op
 
     def there(self, who: str) -> int:

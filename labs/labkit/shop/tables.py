@@ -65,7 +65,8 @@ class Tables:
         Sessions with a transaction left open are ended first, here and in `clean`: a
         run that was interrupted may have left locks behind.
         """
-        self.db.primary.sql(LEFT_OPEN)
+        for node in self.db.nodes:
+            node.sql(LEFT_OPEN)
         with self.db.primary.connect() as session:
             schema.create(session, stores=self.stores)
             if self.more:
@@ -74,7 +75,8 @@ class Tables:
 
     def clean(self) -> None:
         """Back to no orders, list prices and version 0, in the same tables."""
-        self.db.primary.sql(LEFT_OPEN)
+        for node in self.db.nodes:
+            node.sql(LEFT_OPEN)
         with self.db.primary.connect(autocommit=False) as session:
             session.execute("truncate orders")
             changed = session.execute("select id from products where version <> 0")

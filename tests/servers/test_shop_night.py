@@ -1,0 +1,121 @@
+"""A night in the shop on real servers: who looks, who reads for long, and who pays."""
+
+import time
+
+import pytest
+
+from labkit import History, Lab, Postgres, Run, checks, faults
+from labkit.shop.night import Night, price, until_met
+from labkit.shop.tables import sessions
+
+
+@pytest.fixture(scope="module")
+def db():
+    lab = Lab("test_shop_night")
+    yield lab.start(Postgres(replicas=1))
+    lab.close()
+
+
+@pytest.fixture
+def night(db):
+    night = Night(db, 1000)
+    for _ in range(2):  # a cell may be run again
+        night.dusk()
+    yield night
+    night.reports.end()
+
+
+@pytest.fixture
+def run():
+    return Run("attempt", False, False, "holds", History(), None)
+
+
+def late(run, within):
+    return checks.seen_in_time(run.history, within=within)
+
+
+def test_readers_look_until_they_have_seen_the_last_beat(night, db, run):
+    with night.heart.watched(run, db.replica, due=30):
+        for number in (1, 2, 3):
+            night.heart.beat(run, number)
+    looks = run.history.ops("read", client="shopper", outcome="ok")
+    assert looks[-1].version == 3
+    assert all(look.inner and look.node == "replica1" for look in looks)
+    assert late(run, 30).holds
+
+
+def test_readers_leave_a_replica_that_stands_still_when_the_last_beat_is_due(
+    night, db, run
+):
+    with (
+        faults.replay_paused(db.replica),
+        night.heart.watched(run, db.replica, due=0.4),
+    ):
+        night.heart.beat(run, 1)
+    assert run.history.ops("read")[-1].version == 0
+    assert late(run, 0.4).violated
+
+
+def test_an_error_in_a_night_ends_the_looking_and_is_raised(night, db, run):
+    began = time.monotonic()
+    with (
+        pytest.raises(ZeroDivisionError),
+        night.heart.watched(run, db.replica, due=300),
+    ):
+        night.heart.beat(run, 1)
+        _ = 1 / 0
+    assert time.monotonic() - began < 30
+
+
+def test_a_report_that_replay_ends_has_failed_and_was_there(night, db, run):
+    db.replica.set(max_standby_streaming_delay="0")
+    with night.long_report(db.replica) as report:
+        assert report.meter() == 1
+        night.cleanup()
+        db.replica.wait_for(db.primary.lsn())
+        night.dawn(run, db.replica)
+        assert report.meter() == 1
+    [told] = run.history.ops("read", client="analyst")
+    assert told.outcome == "fail"
+    assert "due to conflict with recovery" in told.error
+    run.verdict = late(run, 1)
+    assert price(run)["long report"] == "lost"
+    assert price(run)["dead rows"] == 0
+
+
+def test_replay_that_waits_has_met_the_reader_and_her_report_is_finished(
+    night, db, run
+):
+    db.replica.set(max_standby_streaming_delay="-1")
+    seen = []
+    held_up = lambda: seen.append(db.replica.bytes_unreplayed())  # noqa: E731
+    night.cleanup_under_a_clerk(run, db.replica, held_up)
+    assert seen[0] > 0
+    [told] = run.history.ops("read", client="clerk")
+    assert told.outcome == "ok"
+    db.replica.wait_for(db.primary.lsn())
+    until_met(db.replica)
+
+
+def test_who_has_no_report_open_makes_a_short_one(night, db, run):
+    night.dawn(run, db.replica)
+    assert run.history.ops("read", client="analyst")[0].outcome == "ok"
+    assert night.reports.there("analyst") == 0
+    assert sessions(db.replica, "analyst") == 0
+
+
+def test_a_shop_made_anew_is_not_held_up_by_a_report_that_was_forgotten(night, db):
+    db.replica.set(max_standby_streaming_delay="-1")
+    night.reports.begin(db.replica, "analyst")
+    forgotten = night.reports
+    Night(db, 1000).dusk()
+    assert sessions(db.replica, "analyst") == 0
+    forgotten.end()
+
+
+def test_a_stuck_replica_has_received_all_beats_and_shows_none(night, db):
+    db.replica.set(max_standby_streaming_delay="-1")
+    with night.long_report(db.replica):
+        night.stuck(5)
+        assert db.replica.value("select beat from heartbeat") == 0
+    assert db.replica.value("select beat from heartbeat") == 5
