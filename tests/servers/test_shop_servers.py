@@ -7,9 +7,10 @@ from random import Random
 
 import psycopg
 import pytest
+from redis.exceptions import NoPermissionError
 
 from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
-from labkit.shop import carts, outbox, staff, tables, topics, traffic, web
+from labkit.shop import carts, outbox, prices, staff, tables, topics, traffic, web
 
 
 @pytest.fixture(scope="module")
@@ -564,3 +565,70 @@ def test_a_server_that_is_renewed_has_forgotten_everything(lab):
         server.client().set("cart:01", "a mug")
         lab.renew(server)
         assert server.client().get("cart:01") is None
+
+
+@pytest.fixture
+def priced(shops, cache):
+    return prices.Prices(shops, cache)
+
+
+def test_a_copy_is_looked_for_first_and_a_miss_asks_a_database(priced, cache):
+    run, keep = History(), priced.from_primary(60_000)
+    assert priced.look_at_all(run, [31, 31], keep) == ["primary", "redis"]
+    assert [op.node for op in run.ops("query")] == ["primary"]
+    first, second = run.ops("read")
+    assert (first.version, first.value) == (second.version, second.value)
+    assert 0 < cache.pttl("product:31") <= 60_000
+
+
+def test_a_tombstone_is_no_copy(priced, cache):
+    cache.set("product:31", "4")
+    assert priced.copy(31) is None
+    cache.set("product:31", "4 900")
+    assert priced.copy(31) == prices.Price(4, 900)
+
+
+def test_a_save_has_committed_when_the_cache_is_told(priced):
+    run, told = History(), []
+    priced.save(run, 31, 900, lambda key, price: told.append((price, priced.held(31))))
+    assert told == [(prices.Price(1, 900),) * 2]
+    assert run.ops("write")[0].version == 1
+
+
+def test_a_save_that_takes_its_time_is_seen_at_its_end(priced):
+    run = History()
+    with priced.saving(run, 31, 900) as op:
+        assert priced.held(31).version == 0
+        assert op.outcome == "unknown"
+    assert priced.held(31) == (op.version, 900) == (1, 900)
+
+
+def test_the_auditor_compares_copies_with_the_primary(priced, cache):
+    run = History()
+    cache.set("product:31", priced.held(31).text, px=60_000)
+    priced.audit(run, [31, 32])
+    assert prices.agrees(run).checked == 2
+    assert prices.kept(1)(run).holds and prices.kept(2)(run).violated
+    cache.set("product:32", "7 1")
+    priced.audit(run, [32])
+    assert prices.agrees(run).violated
+
+
+def test_prices_begin_at_a_version_and_without_copies(priced, cache):
+    cache.set("product:31", "4 900")
+    priced.clean(8)
+    assert (priced.copy(31), priced.held(31).version) == (None, 8)
+    priced.clean()
+    assert priced.held(31).version == 0
+
+
+def test_a_cache_may_refuse_deletions_for_a_while(cache):
+    before = prices.refused_commands(cache)
+    prices.let_delete(cache, False)
+    try:
+        with pytest.raises(NoPermissionError):
+            cache.delete("product:31")
+        assert prices.refused_commands(cache) == before + 1
+    finally:
+        prices.let_delete(cache, True)
+    cache.delete("product:31")

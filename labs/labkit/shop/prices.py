@@ -49,9 +49,12 @@ class Prices:
         self.primary = tables.db.primary
         self.cache = cache
 
-    def clean(self) -> None:
-        """Back to version 0 of each price, and no copies."""
+    def clean(self, version: int = 0) -> None:
+        """Back to list prices, each at this version, and no copies."""
         self.tables.clean()
+        if version:
+            self.primary.sql("update products set version = %s", [version])
+            self.tables.catch_up()
         self.cache.flushdb()
 
     def copy(self, product: int) -> Price | None:
@@ -136,12 +139,16 @@ class Prices:
         return [self.look(run, product, miss).node for product in products]
 
     def audit(self, run: Recorder, products: Iterable[int]) -> None:
-        """Compare: a "get" of each copy, and a "read" of what the primary holds."""
+        """Compare: a "get" of each copy, and a "read" of what the primary holds.
+
+        The get's extra has `ttl_ms`, which is negative for a copy without an end.
+        """
         for product in products:
-            for what, node in (("get", "redis"), ("read", "primary")):
-                with run.call("auditor", what, key(product), node=node) as op:
-                    found = self.copy(product) if what == "get" else self.held(product)
-                    op.version, op.value = found or (None, None)
+            with run.call("auditor", "get", key(product), node="redis") as op:
+                op.version, op.value = self.copy(product) or (None, None)
+                op.extra["ttl_ms"] = self.cache.pttl(key(product))
+            with run.call("auditor", "read", key(product), node="primary") as op:
+                op.version, op.value = self.held(product)
 
 
 @checks.check(
@@ -178,9 +185,13 @@ def agrees(history: History) -> checks.Findings:
 
 
 def kept(copies: int) -> checks.Check:
-    """At least so many copies are in the cache when the auditor looks."""
+    """When the auditor looks, at least so many copies are in the cache, each of which
+    will end by itself."""
     return checks.at_least(
-        copies, "copies at rest", of="get", where=lambda op: op.version is not None
+        copies,
+        "copies that will end",
+        of="get",
+        where=lambda op: op.version is not None and op.extra["ttl_ms"] > 0,
     )
 
 
@@ -234,16 +245,16 @@ def cost(run: Any) -> dict[str, int]:
 
 
 class Post:
-    """Commands on their way to a cache. Those of a slow client wait for `deliver`."""
+    """Commands on their way to a cache. Those of slow clients wait for `deliver`."""
 
     def __init__(self) -> None:
-        self._slow = ""
+        self._slow: tuple[str, ...] = ()
         self._waiting: list[Callable[[], object]] = []
         self._late = 0
 
     def send(self, who: str, command: Callable[..., object], *args: Any, **more: Any):
         """Carry out a command; a slow client's later, and nobody sees what it says."""
-        if who != self._slow:
+        if who not in self._slow:
             return command(*args, **more)
         self._waiting.append(partial(command, *args, **more))
         return None
@@ -254,14 +265,14 @@ class Post:
         while self._waiting:
             self._waiting.pop(0)()
 
-    def slow(self, who: str) -> faults.Fault:
-        """A fault: this client's commands come late. Meter: how many did."""
+    def slow(self, *who: str) -> faults.Fault:
+        """A fault: the commands of these clients come late. Meter: how many did."""
         return _slow(self, who)
 
 
 @faults.fault("commands come late")
-def _slow(post: Post, who: str) -> faults.Body:
+def _slow(post: Post, who: tuple[str, ...]) -> faults.Body:
     post._slow, post._late = who, 0
     yield lambda: post._late
-    post._slow = ""
+    post._slow = ()
     post._waiting.clear()
