@@ -141,7 +141,7 @@ class Prices:
     def audit(self, run: Recorder, products: Iterable[int]) -> None:
         """Compare: a "get" of each copy, and a "read" of what the primary holds.
 
-        The get's extra has `ttl_ms`, which is negative for a copy without an end.
+        The "get" has extra `ttl_ms`, which is negative for a copy without an end.
         """
         for product in products:
             with run.call("auditor", "get", key(product), node="redis") as op:
