@@ -443,6 +443,26 @@ def test_a_page_of_a_lab_that_has_gone_leads_to_the_labs_in_its_place(
     assert 'http-equiv="refresh' not in split, "the reader chooses"
 
 
+# labs that had a page of their own once; readers may have kept its address
+GONE = [
+    "acknowledgements",
+    "cache_promise",
+    "forgetting_correctly",
+    "live_table",
+    "losing_a_primary",
+    "once_in_two_places",
+]
+
+
+@pytest.mark.parametrize("old", GONE)
+def test_a_lab_that_has_gone_has_a_page_that_leads_on(site, links, old):
+    new = book_model.read().moved[old]
+    leads_to = [
+        urlsplit(link).path for link in links(Path("labs", f"{old}.html")).links
+    ]
+    assert {f"{name}.html" for name in new} <= set(leads_to)
+
+
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
