@@ -15,6 +15,9 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `fill_orders`, `login` (a role). Sessions by name: `left_open`, `waiting`,
               `until_waiting`, `until_gone`, `hang_up`, `locks`. Statements counted by
               the server: `counted`, `calls`, `asking`. `pool`
+    costs     what a page costs the database: `visit`, and checks that it costs no more
+              than promised and shows all that there is
+    slots     a crowd and the connections it takes: ways to come by one, a slow moment
     releases  a migration beside clients in their own sessions
     appservers   application servers with a session each, and the `News` of who is
               primary, which may not reach all
@@ -68,6 +71,7 @@ __all__ = [
     "at_once",
     "carts",
     "copies",
+    "costs",
     "crowd",
     "failover",
     "figure",
@@ -84,6 +88,7 @@ __all__ = [
     "refusable",
     "releases",
     "schema",
+    "slots",
     "staff",
     "tables",
     "topics",

@@ -305,7 +305,7 @@ def asking(
     return ask
 
 
-SPENT = """select coalesce(sum(calls), 0)::int,
+SPENT = """select coalesce(sum(calls), 0)::int, coalesce(sum(rows), 0)::int,
  coalesce(sum(shared_blks_hit + shared_blks_read), 0)::int
  from pg_stat_statements where userid::regrole::text = %s"""
 
@@ -313,14 +313,15 @@ SPENT = """select coalesce(sum(calls), 0)::int,
 @contextmanager
 def counted(node: PostgresNode, role: str, cost: dict[str, Any]) -> Iterator[None]:
     """Put into `cost` what statements of a role cost inside the block, as the server
-    counted it: "statements" and "blocks" (hit or read).
+    counted it: "statements", the "rows" they gave, and "blocks" (hit or read).
 
     The server must have loaded pg_stat_statements: Postgres(settings={
     "shared_preload_libraries": "pg_stat_statements"}).
     """
     count_statements(node)
     yield
-    cost["statements"], cost["blocks"] = node.sql(SPENT, [role])[0]
+    spent = node.sql(SPENT, [role])[0]
+    cost.update(zip(("statements", "rows", "blocks"), spent, strict=True))
 
 
 def count_statements(node: PostgresNode) -> None:

@@ -1,0 +1,134 @@
+"""What a page costs the database, counted by the server, and whether it shows all.
+
+    with login() as session:
+        costs.visit(run, db.primary, session, 7, page)
+    costs.read_back(run, 7, there)
+    costs.at_most(run.history, statements=2)
+
+A page is page(ask, owner): it asks by `tables.asking` and returns what it shows. The
+server must have loaded pg_stat_statements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from ..checks import Findings, check
+from ..history import History, Op
+from . import records, tables
+
+if TYPE_CHECKING:
+    from ..servers.postgres import PostgresNode
+
+ROLE = "storefront"
+Page = Callable[[Callable[..., Any], int], Any]
+
+
+def visit(
+    run: records.Recorder,
+    node: PostgresNode,
+    session: tables.Connection,
+    owner: int,
+    page: Page,
+) -> Op:
+    """A shopkeeper opens a page: "read" on "page:7", with extra {statements, rows,
+    blocks}. Its statements are inner operations. The session is the storefront's."""
+    who = f"shopkeeper {owner}"
+    call = run.call(who, "read", f"page:{owner}", node=node.name)
+    with call as op, tables.counted(node, ROLE, op.extra):
+        op.value = page(tables.asking(run, who, session), owner)
+    return op
+
+
+def read_back(run: records.Recorder, owner: int, there: Any) -> Op:
+    """Enter what the shopkeeper's page has to show, however it was found out."""
+    return records.read_back(run, f"page:{owner}", there)
+
+
+HUNDRED = """explain (analyze, wal, format json) insert into orders
+ select 1000000 + n, n, n, 1, 500 from generate_series(1, 100) n"""
+
+
+def records_an_order(node: PostgresNode) -> float:
+    """How many records an order adds to the log: a hundred come in, are counted by
+    `explain (wal)`, and are rolled back. There must be a hundred stores."""
+    with node.connect(autocommit=False) as session:
+        [told] = session.execute(HUNDRED).fetchone()  # type: ignore[misc]
+        session.rollback()
+    return round(told[0]["Plan"]["WAL Records"] / 100, 1)
+
+
+def drop_indexes(node: PostgresNode, table: str) -> None:
+    """Drop every index of a table, invalid ones too, except its primary key's."""
+    query = """select indexrelid::regclass::text from pg_index
+     where indrelid = %s::regclass and not indisprimary"""
+    for (index,) in node.sql(query, [table]):
+        node.sql(f"drop index {index}")
+
+
+@check(
+    "a page costs no more than promised",
+    "pages",
+    "No page takes more statements, rows or blocks than it may.",
+    "nobody opened a page",
+)
+def at_most(
+    history: History,
+    *,
+    statements: float = inf,
+    rows: float = inf,
+    blocks: float = inf,
+) -> Findings:
+    """Does every page keep its bounds?
+
+    A page is an acknowledged "read" whose extra tells what it cost.
+
+    Violation: a page that took more of something than its bound, or of which nobody
+    knows what it took.
+
+    Counts: statements, rows and blocks of the dearest page, where they are bounded.
+
+    Cost: O(n).
+    """
+    findings = Findings()
+    bounds = {"statements": statements, "rows": rows, "blocks": blocks}
+    bounds = {what: most for what, most in bounds.items() if most < inf}
+    findings.counts = dict.fromkeys(bounds, 0)
+    for op in history.ops("read", outcome="ok"):
+        findings.checked += 1
+        took = {what: op.extra.get(what, inf) for what in bounds}
+        for what, spent in took.items():
+            findings.counts[what] = max(findings.counts[what], spent)
+        over = [what for what in bounds if took[what] > bounds[what]]
+        if over:
+            told = " and ".join(f"{took[what]} {what}" for what in over)
+            findings.broke(f"the page of {op.client} took {told}", ops=[op])
+    return findings
+
+
+@check(
+    "a page shows all that there is",
+    "pages",
+    "Every page shows what was read back for it, no less, no more, in this order.",
+    "nobody opened a page",
+)
+def complete(history: History) -> Findings:
+    """Does every page show what it should?
+
+    A page is an acknowledged "read", and what it should show the last "read back" of
+    the same key. Tuples and lists are one.
+
+    Violation: a page that shows something else, or for which nothing was read back.
+
+    Cost: O(n).
+    """
+    findings = Findings()
+    there = {op.key: json.dumps(op.value) for op in history.ops("read back")}
+    for op in history.ops("read", outcome="ok"):
+        findings.checked += 1
+        if json.dumps(op.value) != there.get(op.key):
+            findings.broke(f"the page of {op.client} shows something else", ops=[op])
+    return findings
