@@ -1,16 +1,22 @@
 """Promises of the runtime of processes, whatever the server."""
 
 import signal
+import socket
 import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from labkit import RuntimeUnavailable, TimedOut, faults, wait_until
-from labkit.runtimes import Session, processes, surroundings
+from labkit.runtimes import Session, ports, processes, surroundings
 from labkit.runtimes.cleaner import processes_in
+from labkit.runtimes.ports import Port
 from labkit.runtimes.processes import ProcessMachine, ProcessRuntime, stopped
 from labkit.servers.base import Node
+from labkit.servers.redis import RedisNode
 
 
 def test_a_process_is_stopped_when_it_is_frozen_or_gone():
@@ -101,6 +107,50 @@ class Bare(Node):
 
     def ready(self, within=60):
         pass
+
+
+def test_who_listens_in_a_servers_place_is_not_taken_for_it(family):
+    with impostor(family.address()):
+        assert not family.listens()
+        node = RedisNode(family)
+        with pytest.raises(redis.ConnectionError, match="starting"):
+            node.client().ping()
+
+
+@contextmanager
+def impostor(address, reuse=True):
+    """A stranger who was quicker than the server that was just launched."""
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
+        stranger.bind(address)
+        stranger.listen()
+        yield stranger
+
+
+def test_a_port_is_open_between_release_and_hold_alone(shares):
+    port = Port()
+    address = (port.host, port.number)
+    with pytest.raises(OSError, match="in use"), impostor(address, shares):
+        pass
+    port.release()
+    with impostor(address, shares):
+        port.hold()
+    port.hold()
+    with pytest.raises(OSError, match="in use"), impostor(address, shares):
+        pass
+    port.close()
+    port.hold()
+    with impostor(address, shares):
+        pass
+
+
+@pytest.fixture(params=[True, False], ids=["linux", "elsewhere"])
+def shares(request, monkeypatch):
+    """Whether two sockets may share a port."""
+    if request.param and not sys.platform.startswith("linux"):
+        pytest.skip("two sockets may not share a port here")
+    monkeypatch.setattr(ports, "shared", lambda: request.param)
+    return request.param
 
 
 class Lacking(Family):

@@ -5,6 +5,8 @@
 and have a fixture `server`: that server, started.
 """
 
+import socket
+
 import psutil
 import pytest
 
@@ -36,6 +38,26 @@ def test_a_hurt_node_comes_back_at_its_address(fault, server):
             assert hurt.meter() == 1
         assert node.answers()
         assert node.machine.address() == before
+
+
+def test_the_port_of_a_node_is_no_strangers_while_it_runs_or_is_down(server):
+    node = server.nodes[-1]
+    assert not can_be_taken(node.machine.address())
+    node.kill()
+    assert not can_be_taken(node.machine.address())
+    node.start()
+
+
+def can_be_taken(address):
+    """Whether another program could listen there, which then is sent passwords."""
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            stranger.bind(address)
+            stranger.listen()
+        except OSError:
+            return False
+        return True
 
 
 def test_a_node_that_is_killed_is_named_with_the_way_it_ended(server):

@@ -75,12 +75,12 @@ def test_kafka_that_dies_at_its_start_shows_its_log_and_leaves_nothing(dies):
     dies(Kafka(settings={"num.io.threads": "-1"}), "num.io.threads")
 
 
-def test_kafka_lets_both_its_ports_go_before_it_starts(monkeypatch):
+def test_kafka_lets_the_ports_of_its_roles_go_before_it_starts(monkeypatch):
     released = []
     monkeypatch.setattr(Port, "release", lambda port: released.append(port))
     monkeypatch.setattr(Process, "prepare", lambda machine: None)
     monkeypatch.setattr(Process, "command", lambda machine: ["sleep", "60"])
-    options = {"node_id": 1, "roles": "broker", "settings": {}, "peers": []}
+    options = {"node_id": 1, "roles": "broker,controller", "settings": {}, "peers": []}
     session = Session()
     machine = Process(ProcessRuntime(session), "kafka", password="", **options)
     machine.start()

@@ -29,6 +29,7 @@ class Machine(ABC):
 
     name: str
     password: str
+    opened = True  # False from the start until `listens` was found true
 
     @abstractmethod
     def start(self) -> None:
@@ -45,6 +46,11 @@ class Machine(ABC):
     @abstractmethod
     def alive(self) -> bool:
         """True while the server's main process exists (paused counts as alive)."""
+
+    def listens(self) -> bool:
+        """Whether this machine, and nobody else, listens at its address. Nobody else
+        can from then on."""
+        return True
 
     @abstractmethod
     def exit_reason(self) -> str:

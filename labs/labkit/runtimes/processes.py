@@ -89,7 +89,9 @@ class ProcessMachine(Machine):
                     f"{self.directory}: {error.strerror or error}. Free some space, or "
                     "name another folder: LABS_DATA=/path/to/folder"
                 ) from error
-        self.port.release()
+        self.opened = False
+        for port in self.ports():
+            port.release()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
@@ -100,6 +102,40 @@ class ProcessMachine(Machine):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Jupyter's interrupt is not for servers
             )
+
+    def ports(self) -> list[Port]:
+        """All at which it listens."""
+        return [self.port]
+
+    def listens(self) -> bool:
+        wanted = {(port.host, port.number) for port in self.ports()}
+        if not self.opened and wanted <= self._listening(wanted):
+            self._hold_ports()
+            self.opened = True
+        return self.opened
+
+    def _listening(self, wanted: set[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Where its own processes listen: while it starts, another account of this
+        computer may be quicker, and wait there for its password. `wanted` where an
+        account without rights over its server's may not look."""
+        found = set()
+        main = [self._process.pid] if self._process else []
+        for pid in {*main, *processes_in(self.directory)}:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                try:
+                    seen = psutil.Process(pid).net_connections("tcp")
+                except psutil.AccessDenied:
+                    return wanted
+                found |= {
+                    (one.laddr.ip, one.laddr.port)
+                    for one in seen
+                    if one.status == psutil.CONN_LISTEN
+                }
+        return found
+
+    def _hold_ports(self) -> None:
+        for port in self.ports():
+            port.hold()
 
     def address(self) -> tuple[str, int]:
         return "127.0.0.1", self.port.number
@@ -142,6 +178,7 @@ class ProcessMachine(Machine):
                 within=5,
                 otherwise=f"{self.name} has processes that cannot be killed",
             )
+        self._hold_ports()
         remove_shared_memory(self.directory)
 
     def discard(self) -> None:

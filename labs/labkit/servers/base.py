@@ -63,7 +63,8 @@ class Node:
         self.start()
 
     def ready(self) -> None:
-        """Wait until the node answers."""
+        """Wait until the node answers, and nobody in its place is asked."""
+        self.come_up(self.machine.listens, "listen")
         self.come_up(self.answers, "answer")
 
     def come_up(

@@ -93,6 +93,7 @@ class ContainerMachine(Machine):
                 else:
                     self.port.release()
                     self._docker.start()
+            self.port.hold()  # the engine listens by now
         except BaseException as error:
             self._failure = error
             raise

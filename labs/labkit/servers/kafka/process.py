@@ -86,9 +86,9 @@ class Process(ProcessMachine):
         self.class_cache = self.class_cache or class_cache()
         self.write("server.properties", self.properties())
 
-    def start(self) -> None:
-        self.controller_port.release()
-        super().start()
+    def ports(self) -> list[Port]:
+        of = {"broker": self.port, "controller": self.controller_port}
+        return [of[role] for role in self.roles.split(",")]
 
     def release(self) -> str:
         return version()

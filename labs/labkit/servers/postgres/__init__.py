@@ -31,6 +31,8 @@ class PostgresNode(Node):
             user="postgres",
             password=self.machine.password,
             dbname="shop",
+            # tells nobody the password, and believes only who knows it, too
+            require_auth="scram-sha-256",
         )
 
     def connect(self, autocommit: bool = True, **more: Any) -> psycopg.Connection[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import Any
 
 import redis
@@ -35,6 +36,7 @@ class RedisNode(Node):
             "retry": None,
         }
         client = redis.Redis(**{**defaults, **more})
+        client.connection_pool.connection_class = careful(self.machine)
         self._clients.append(client)
         return client
 
@@ -64,6 +66,19 @@ class RedisNode(Node):
             with contextlib.suppress(redis.RedisError):
                 client.close()
         self._clients.clear()
+
+
+def careful(machine: Machine) -> type[redis.Connection]:
+    """Connections on which the password, sent as it is, goes to the machine alone:
+    while it starts, nobody is at its address, as far as clients are concerned."""
+
+    class Careful(redis.Connection):
+        def _connect(self) -> Any:
+            if not machine.opened:
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "it is starting")
+            return super()._connect()
+
+    return Careful
 
 
 class Redis(Server[RedisNode]):
