@@ -13,7 +13,6 @@ runs recorded; what comes after the last proof is left out.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import json
 import sys
@@ -23,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
+import runner
 
 from labkit import wait
 from labkit.checks import Verdict
@@ -218,46 +217,18 @@ def break_for_good(name: str) -> None:
     Proof.guard = guarded  # type: ignore[method-assign]
 
 
+ASSERTED = r"\.(unguarded|half|idle|guarded)\("  # the proofs' last runs
+
+
 def run_cells(path: Path) -> None:
-    """Run the code cells that the proofs need, in order and in one namespace."""
-    names: dict[str, object] = {"__name__": "__main__", "display": lambda *_: None}
-    for cell in needed(nbformat.read(path, as_version=4).cells):
-        exec(compile(cell.source, f"{path.name}:{cell.id}", "exec"), names)
+    """Run the code cells that the proofs need, in order and in one namespace; then the
+    half measures that the lab has not shown."""
+    engine = runner.Namespace(path.name)
+    cells = runner.needed(runner.read(path).cells, ASSERTED)
+    runner.play(cells, engine)
     for proof in list(proofs.values()):
         try_halves(proof)
-    names["lab"].close()  # type: ignore[attr-defined]
-
-
-ASSERTED = (".unguarded()", ".half(", ".idle()", ".guarded()")
-
-
-def needed(cells: list) -> list:
-    """Up to the last proof's last run; of figures and of cells that only measure time,
-    those that a later cell takes a name from."""
-    code = [cell for cell in cells if cell.cell_type == "code"]
-    last = max(
-        n for n, cell in enumerate(code) if any(run in cell.source for run in ASSERTED)
-    )
-    kept: list = []
-    wanted: set[str] = set()
-    for cell in reversed(code[: last + 1]):
-        made, used = names_in(cell.source)
-        optional = {"timing", "hide-input"} & set(cell.metadata.get("tags", []))
-        if not optional or made & wanted:
-            kept.append(cell)
-            wanted |= used
-    return kept[::-1]
-
-
-def names_in(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell makes, and those that it uses."""
-    made, used = set(), set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name):
-            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            made.add(node.name)
-    return made, used
+    engine.names["lab"].close()  # type: ignore[attr-defined]
 
 
 def is_the_labs(place: str, path: Path) -> bool:

@@ -23,7 +23,11 @@ def run(*words):
     return subprocess.run(
         [sys.executable, str(ROOT / "tests" / "lessons.py"), *map(str, words)],
         cwd=ROOT / "labs",
-        env={**os.environ, "PYTHONPATH": str(ROOT / "labs"), "MPLBACKEND": "agg"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'labs'}{os.pathsep}{ROOT / 'tools'}",
+            "MPLBACKEND": "agg",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
