@@ -6,6 +6,7 @@ of the one before.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -214,3 +215,36 @@ def _ahead(client: Any) -> tuple[float, float]:
     told = now_ms(client)
     answered = 1000 * time.monotonic()
     return told - answered, told + 1 - asked  # its milliseconds are cut off
+
+
+@contextmanager
+def reads_nothing(server: Any, key: str, times: int) -> Iterator[bool]:
+    """Ask for a value so many times on a connection of one's own, and read no answer.
+
+    server: a `Redis` or a node of it, whose counters begin at zero. Yields, when the
+    server has served all requests or closed the connection, whether it kept it.
+    """
+    from redis.exceptions import ConnectionError as Closed
+
+    connection = server.client(decode_responses=False).connection_pool.get_connection()
+    observer = server.client()
+    # by its number: the address that a server sees may be a container's gateway
+    connection.send_command("CLIENT", "ID")
+    number = str(connection.read_response())
+
+    def mine() -> bool:
+        return any(one["id"] == number for one in observer.client_list())
+
+    def served() -> int:
+        # GETRANGE copies; a server may send a whole value without holding it twice
+        return observer.info("commandstats").get("cmdstat_getrange", {}).get("calls", 0)
+
+    try:
+        with contextlib.suppress(Closed):
+            for _ in range(times):
+                connection.send_command("GETRANGE", key, 0, -1)
+        late = "the server has not served all requests"
+        wait_until(lambda: not mine() or served() >= times, 20, late)
+        yield mine()
+    finally:
+        connection.disconnect()
