@@ -38,6 +38,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     pages     pages of stores that PostgreSQL makes and Redis keeps: `Pages`, and the
               faults of whoever makes one
     near      a copy of pages in the application's memory (CLIENT TRACKING)
+    spread    pages on several servers, chosen by a hash of the key
+    storefront   application servers that make pages, and a rush on all of them at once
     prices    prices in PostgreSQL with copies in Redis. `Prices`: `save`, `saving`,
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
     web       customers of the shop's web pages: `browse`, `buy`
@@ -89,7 +91,9 @@ __all__ = [
     "releases",
     "schema",
     "slots",
+    "spread",
     "staff",
+    "storefront",
     "tables",
     "topics",
     "traffic",
