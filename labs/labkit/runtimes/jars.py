@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import cache
+from . import cache, inventory
 from .base import RuntimeUnavailable
 
 
@@ -18,12 +19,17 @@ def class_path(lock: Path, whose: str, size: str) -> list[Path]:
     Raises RuntimeUnavailable when that fails.
     """
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:10]
-    listed = cache.made(
+    listing = cache.made(
         f"jars-{digest}.txt",
         lambda path: fetch(lock, path, whose),
         f"{whose}'s jars ({size})",
+        lambda path: [path, *listed(path)],
     )
-    return [cache.folder() / line for line in listed.read_text().splitlines()]
+    return listed(listing)
+
+
+def listed(listing: Path) -> list[Path]:
+    return [cache.folder() / line for line in listing.read_text().splitlines()]
 
 
 def fetch(lock: Path, listing: Path, whose: str, workers: int = 8) -> None:
@@ -32,6 +38,7 @@ def fetch(lock: Path, listing: Path, whose: str, workers: int = 8) -> None:
     from jgo.maven import MavenContext
 
     repository = cache.folder() / "jars"
+    repository.mkdir(mode=0o700, exist_ok=True)
     context = MavenContext(repo_cache=repository, timeout=30)
     logging.getLogger("jgo").setLevel(logging.ERROR)
 
@@ -42,7 +49,8 @@ def fetch(lock: Path, listing: Path, whose: str, workers: int = 8) -> None:
         )
         for _ in range(2):  # an interrupted fetch leaves a short file: once more
             path = Path(artifact.resolve())
-            if hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256:
+            own = not path.is_symlink() and path.stat().st_uid == os.geteuid()
+            if own and inventory.sha256(path) == jar.sha256:
                 return path.relative_to(cache.folder())
             path.unlink()
         raise ValueError(f"{path.name} is not the file that {lock.name} names")
