@@ -289,6 +289,88 @@ def hexadecimal(colour):
     return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
 
 
+HERO = json.loads((ROOT / "book" / "_static" / "hero.json").read_text("utf-8"))
+ON_OFF = [(fault, guardrail) for fault in (True, False) for guardrail in (True, False)]
+
+
+def hero_run(fault, guardrail):
+    (found,) = (
+        run
+        for run in HERO["runs"].values()
+        if (run["fault"], run["guardrail"]) == (fault, guardrail)
+    )
+    return found
+
+
+@pytest.fixture
+def front(browser, address):
+    """Opens the front page in a window of its own."""
+    contexts = []
+
+    def open_(**settings):
+        context = browser.new_context(**settings)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        tab = context.new_page()
+        arrive(tab, address + PAGES[0], "load")
+        return tab
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize(("fault", "guardrail"), ON_OFF)
+def test_the_verdict_of_the_front_page_follows_from_what_was_recorded(fault, guardrail):
+    run, saved, old, looks = hero_run(fault, guardrail), {}, 0, 0
+    for op in run["ops"]:
+        if op["op"] == "write":
+            saved[op["key"]] = op["version"]
+            continue
+        looks += 1
+        old += (broke := op["version"] < saved[op["key"]])
+        assert op["broke"] == broke
+    assert (run["checked"], run["violations"]) == (looks, old)
+    assert run["verdict"] == ("violated" if fault and not guardrail else "holds")
+    assert bool(old) == (run["verdict"] == "violated")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_the_switches_of_the_front_page_are_worked_by_the_keyboard(front, script):
+    tab = front(java_script_enabled=script)
+    for fault, guardrail in ON_OFF:
+        for name, on in (("Fault", fault), ("Guardrail", guardrail)):
+            switch = tab.get_by_role("switch", name=name)
+            if switch.is_checked() != on:
+                switch.press("Space")
+        verdict = tab.locator(".hero-verdict:visible")
+        assert verdict.count() == 1
+        assert (
+            verdict.inner_text()
+            .lower()
+            .startswith(hero_run(fault, guardrail)["verdict"])
+        )
+
+
+def test_the_front_page_opens_on_the_incident(front):
+    assert "violated" in front().locator(".hero-verdict:visible").inner_text().lower()
+
+
+MOVES = """() => document.getAnimations()
+  .filter(one => one.effect.target.closest(".hero"))
+  .map(one => one.effect.getComputedTiming().endTime)"""
+
+
+def test_what_moves_on_the_front_page_stops_within_five_seconds(front):
+    assert 0 < max(front().evaluate(MOVES)) < 5000
+
+
+def test_nothing_moves_on_the_front_page_for_who_asks_for_stillness(front):
+    tab = front(reduced_motion="reduce")
+    assert tab.evaluate(MOVES) == []
+    assert tab.locator(".hero-price:visible").count()
+
+
 def test_search_finds_a_word_of_the_book_and_opens_its_page(reader, address):
     arrive(reader, address + PAGES[0], "load")
     reader.keyboard.press("Control+k")
@@ -408,7 +490,7 @@ def small_book(tmp_path):
         said, out = io.StringIO(), tmp_path / "out"
         sys.path.append(str(ROOT / "book" / "_ext"))
         extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
-        extensions += ["server_table", "check_table"]
+        extensions += ["server_table", "check_table", "what_hurts"]
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
@@ -524,6 +606,11 @@ def test_the_table_of_labs_tells_what_a_run_takes(small_book):
     assert not said
     for words in ("The lag", "PostgreSQL 18.6", "12 s", "210 MB", "5 November 2026"):
         assert words in index
+
+
+def test_a_chapter_that_hurts_nobody_is_a_warning(small_book):
+    _, said = small_book(".. what-hurts::\n\n   user_promises: Nobody can pay")
+    assert "WARNING: what-hurts: acknowledgements, bad_partition" in said
 
 
 @pytest.mark.parametrize("directive", ["ledger", "lab-table"])
