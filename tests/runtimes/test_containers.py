@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import docker
 import psutil
@@ -268,6 +269,80 @@ def test_a_wait_for_another_machine_lasts_as_long_as_a_pull(idle, monkeypatch):
     pulled.start()
     idle.until_launched()
     pulled.join()
+
+
+def test_an_application_that_containers_cannot_reach_is_told(idle, monkeypatch):
+    def unreached(*_):
+        raise OSError("timed out")
+
+    app = SimpleNamespace(
+        name="app",
+        alive=lambda: True,
+        frozen=lambda: False,
+        seen_from_containers=lambda: (machine_module.HOST, 4711),
+    )
+    monkeypatch.setattr(idle, "run", lambda *_: "403")
+    idle.must_reach([app])
+    monkeypatch.setattr(idle, "run", unreached)
+    with pytest.raises(RuntimeUnavailable) as caught:
+        idle.must_reach([app])
+    said = str(caught.value)
+    assert "cannot reach app at http://host.docker.internal:4711/" in said
+    assert all(word in said for word in ("Rootless", "ufw", "LABS_RUNTIME=processes"))
+    app.alive = lambda: False
+    idle.must_reach([app])
+
+
+class Engine:
+    """Stands for docker-py's client of an engine that has its bridge on loopback."""
+
+    def __init__(self, product="", stream=(), has=True):
+        self.stream, self.has = stream, has
+        self.api = self.images = self.networks = self
+        self.product = product
+        self.attrs = {"IPAM": {"Config": [{"Gateway": "127.0.0.1"}]}}
+
+    def version(self):
+        return {"Components": [{"Name": self.product}]}
+
+    def get(self, name):
+        if not self.has:
+            raise docker.errors.ImageNotFound("No such image")
+        return self
+
+    def pull(self, name, **_):
+        return iter(self.stream)
+
+
+@pytest.mark.parametrize(
+    ("product", "host"),
+    [("Engine", "host-gateway"), ("Podman Engine", "127.0.0.1")],
+)
+def test_this_computer_has_a_name_in_the_containers_of_each_engine(product, host):
+    assert engine.host_for_containers(Engine(product)) == host
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "write /var/lib/docker/tmp/x: no space left on device",
+        "no matching manifest for linux/riscv64 in the manifest list entries",
+        "toomanyrequests: You have reached your pull rate limit.",
+    ],
+)
+def test_a_pull_that_breaks_off_is_told_with_the_engines_reason(why, capsys):
+    stream = [{"status": "Pulling from library/redis", "id": "8"}, {"error": why}]
+    assert images_module.pull(Engine(stream=stream, has=False), "redis:8") == why
+    assert capsys.readouterr().err.endswith("... failed\n")
+
+
+def test_a_pull_tells_its_megabytes(capsys):
+    stream = [
+        {"status": "Downloading", "id": layer, "progressDetail": {"total": 7_000_000}}
+        for layer in ("a", "b", "a")
+    ]
+    assert images_module.pull(Engine(stream=stream), "redis:8") == ""
+    assert "redis:8, once ... 14 MB in 0 s" in capsys.readouterr().err
 
 
 class Answering:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,11 @@ class Machine(ABC):
     @abstractmethod
     def reach(self, other: Any) -> str:
         """ "host:port" at which this machine finds another one; a text is its own."""
+
+    def must_reach(self, others: Iterable[Machine]) -> None:
+        """Raises RuntimeUnavailable when one of them cannot be reached from this
+        machine, which runs, for a reason that lies in this computer."""
+        return
 
     @abstractmethod
     def alive(self) -> bool:

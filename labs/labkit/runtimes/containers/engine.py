@@ -102,6 +102,14 @@ def own_bridge(client: Any) -> str:
     return ""
 
 
+def host_for_containers(client: Any) -> str:
+    """What the name of this computer leads to in containers. Podman's engine does not
+    know Docker's word for it."""
+    parts = client.version().get("Components") or []
+    podman = any("podman" in part.get("Name", "").lower() for part in parts)
+    return (own_bridge(client) if podman else "") or "host-gateway"
+
+
 def bridge() -> str:
     """`own_bridge` of the engine that testcontainers finds."""
     from testcontainers.core.docker_client import DockerClient

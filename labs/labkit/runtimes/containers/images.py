@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from ..base import RuntimeUnavailable
 
@@ -51,13 +52,32 @@ class Images:
 def pull(client: DockerClient, image: str) -> str:
     """Pull, and return why it failed, or ""."""
     from docker.errors import DockerException
+    from docker.utils import parse_repository_tag
 
     print(f"Fetching the image {image}, once ...", end="", flush=True, file=sys.stderr)
     began = time.monotonic()
     try:
-        client.images.pull(image)
-    except (DockerException, OSError) as error:
+        name, tag = parse_repository_tag(image)
+        stream = client.api.pull(name, tag=tag or "latest", stream=True, decode=True)
+        megabytes = followed(stream) / 1e6
+        client.images.get(image)
+    except (DockerException, OSError, ValueError) as error:
         print(" failed", file=sys.stderr)
         return getattr(error, "explanation", None) or str(error)
-    print(f" {time.monotonic() - began:.0f} s", file=sys.stderr)
+    print(f" {megabytes:.0f} MB in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return ""
+
+
+def followed(stream: Iterable[dict[str, Any]]) -> int:
+    """Read what an engine says of a pull, to its end; the bytes that it fetched.
+
+    Raises OSError for an error in it: a pull that fails half-way has begun with
+    status 200, and docker-py overlooks what follows.
+    """
+    layers: dict[str, int] = {}
+    for said in stream:
+        if error := said.get("error"):
+            raise OSError(error)
+        if said.get("status") == "Downloading":
+            layers[said["id"]] = said.get("progressDetail", {}).get("total", 0)
+    return sum(layers.values())

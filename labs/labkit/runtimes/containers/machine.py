@@ -17,8 +17,9 @@ from docker.errors import APIError, DockerException, NotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from ..base import Machine, StartFailed
+from ..base import Machine, RuntimeUnavailable, StartFailed
 from ..ports import Port
+from .engine import host_for_containers
 
 if TYPE_CHECKING:
     from . import ContainerRuntime
@@ -30,6 +31,9 @@ testcontainers_config.ryuk_disabled = True
 HOST = "host.docker.internal"  # this computer, as containers know it
 FRESH = 0.05  # seconds for which a container's state is believed
 PATIENCE = 60.0  # seconds for another machine's launch, pulls not counted
+# any answer will do, and an image without either program is believed
+ASK = """if command -v curl; then curl -s -m 5 "$1"
+elif command -v wget; then wget -T 5 -O - "$1" 2>&1 | grep ' 403 '; fi"""
 TAKEN = ("already allocated", "already in use", "not available")
 
 
@@ -161,7 +165,8 @@ class ContainerMachine(Machine):
             "user": self.user,
         }
         if self.reaches_host:  # Docker Desktop knows the name by itself
-            more["extra_hosts"] = {HOST: "host-gateway"}
+            client = container.get_docker_client().client
+            more["extra_hosts"] = {HOST: host_for_containers(client)}
         if self.in_network:
             container.with_network(self.runtime.network())
             container.with_network_aliases(self.host)
@@ -287,6 +292,22 @@ class ContainerMachine(Machine):
         if done.exit_code:
             raise OSError(f"{' '.join(words)} in {self.name}: {text.strip()}")
         return text
+
+    def must_reach(self, others: Iterable[Machine]) -> None:
+        """Raises RuntimeUnavailable when one of them runs on this computer and gives
+        the container no answer."""
+        for other in others:
+            url = f"http://{self.reach(other)}/"
+            try:
+                if HOST in url and other.alive() and not other.frozen():
+                    self.run("sh", "-c", ASK, "sh", url)
+            except OSError:
+                raise RuntimeUnavailable(
+                    f"{self.name} runs in a container and cannot reach {other.name} at "
+                    f"{url}, which runs on this computer. Rootless engines do not let "
+                    "it, nor do some firewalls (ufw): allow the engine's networks, or "
+                    "use no containers: LABS_RUNTIME=processes"
+                ) from None
 
     def memory(self) -> int:
         try:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...runtimes import Runtime, StartFailed
+from ...runtimes import Machine, Runtime, StartFailed
 from ...wait import TimedOut, wait_until
 from .. import http
 from ..base import Node, Server, machines_of
@@ -76,6 +76,14 @@ class Nginx(Server[NginxNode]):
         )
         self.node = NginxNode(machine)
         self.nodes = [self.node]
+
+    def start(self) -> None:
+        super().start()
+        groups = self._conf()["upstreams"].values()
+        machines = [
+            one for group in groups for one in group if isinstance(one, Machine)
+        ]
+        self.node.machine.must_reach(machines)
 
     def _conf(self) -> dict[str, Any]:
         """The options, with machines in place of servers."""
