@@ -55,10 +55,13 @@ def asked(node: RedisNode) -> int:
     return node.info("commandstats").get("cmdstat_get", {}).get("calls", 0)
 
 
-def figures(run: Recorder, nodes: Sequence[RedisNode]) -> None:
-    """Enter how often each server was asked: "figure" on "pages asked for"."""
+def figures(run: Recorder, nodes: Sequence[RedisNode], apps: Sequence[App]) -> None:
+    """Enter how often each server was asked, "figure" on "pages asked for", and how
+    many pages each application server keeps, on "kept nearby"."""
     for node in nodes:
         figure(run, node.name, "pages asked for", asked(node))
+    for app in apps:
+        figure(run, app.name, "kept nearby", len(app.kept))
 
 
 def often_used(client: Any) -> tuple[str, int]:
