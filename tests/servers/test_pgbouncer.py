@@ -57,4 +57,5 @@ def test_where_it_is_not_installed_one_sentence_says_so(monkeypatch):
     monkeypatch.setattr(process.shutil, "which", lambda *_, **__: None)
     with pytest.raises(RuntimeUnavailable, match="apt-get install pgbouncer"):
         process.installed()
+    assert not PgBouncer.installed()
     assert issubclass(process.Process, ProcessMachine)

@@ -82,6 +82,14 @@ class PgBouncer(Server[PgBouncerNode]):
         self.database = database
         self.settings = {"default_pool_size": str(size), **(settings or {})}
 
+    @staticmethod
+    def installed() -> bool:
+        """Whether the program is there. A lab that lacks it would be closed by
+        `lab.start`, as by any server that cannot start."""
+        from .process import binary
+
+        return binary() is not None
+
     def attach(self, runtime: Runtime) -> None:
         made = runtime.machine(
             self.package,

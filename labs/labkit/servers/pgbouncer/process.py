@@ -59,11 +59,17 @@ class Process(ProcessMachine):
         return self.identity.command([str(self.binary), ini])
 
 
+def binary() -> Path | None:
+    """Where the program is, if it is anywhere."""
+    usual = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = shutil.which("pgbouncer", path=usual)
+    return Path(found) if found else None
+
+
 def installed() -> Path:
     """Where the program is. Raises RuntimeUnavailable when it is nowhere."""
-    usual = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    if found := shutil.which("pgbouncer", path=usual):
-        return Path(found)
+    if found := binary():
+        return found
     raise RuntimeUnavailable(
         "PgBouncer is not installed on this computer, and no package of the labs "
         "brings it: `apt-get install pgbouncer` or `brew install pgbouncer`"
