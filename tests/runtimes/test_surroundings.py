@@ -263,6 +263,41 @@ def test_everything_works_in_a_folder_whose_name_has_spaces(spaced):
     assert not left_in(spaced)
 
 
+@pytest.fixture
+def odd():
+    """Makes a folder of a name; short, because of the socket in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+
+        def make(name):
+            place = Path(folder, name)
+            place.mkdir()
+            return place
+
+        yield make
+
+
+@pytest.mark.parametrize("name", ["a,b", "c:d", "q\"u'o$te", "back\\slash", "é ü"])
+def test_servers_start_in_a_folder_of_any_name(name, odd):
+    place = odd(name)
+    third = "Kafka()" if "," in name else "Postgres(replicas=1)"
+    code = START + f"lab.start(Redis(replicas=1), Nginx(['127.0.0.1:9']), {third})"
+    done = run(code, LABS_DATA=str(place), LC_ALL="C")
+    assert done.returncode == 0, done.stderr
+    assert not left_in(place)
+
+
+def test_a_comma_at_which_clients_split_a_socket_is_named_before_anything_starts(odd):
+    place = odd("a,b")
+    said = error(run(START + "lab.start(Postgres())", LABS_DATA=str(place)))
+    assert "has ',' in its name" in said and "LABS_DATA=" in said
+    assert not left_in(place)
+
+
+def test_a_colon_at_which_java_splits_is_named(tmp_path):
+    said = error(run(START + "lab.start(Kafka())", LABS_CACHE=str(tmp_path / "c:d")))
+    assert "has ':' in its name" in said and "LABS_CACHE=" in said
+
+
 def test_a_path_too_long_for_a_socket_is_said(tmp_path):
     folder = tmp_path / ("x" * 90)
     folder.mkdir()

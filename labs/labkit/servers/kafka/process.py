@@ -109,7 +109,7 @@ class Process(ProcessMachine):
             advertised=client if "broker" in self.roles else {},
             between_brokers="CLIENT",
             password=self.password,
-            data=str(self.directory / "data"),
+            data="data",  # where it runs: Kafka would split a path at a comma
         )
 
     def command(self) -> list[str]:
@@ -125,6 +125,11 @@ def java(*flags: str) -> list[str]:
 
 @functools.cache
 def joined_class_path() -> str:
+    if os.pathsep in str(cache.folder()):
+        raise RuntimeUnavailable(
+            f"The cache folder {cache.folder()} has {os.pathsep!r} in its name, where "
+            "Java splits a class path. Name another one: LABS_CACHE=/path/to/folder"
+        )
     return os.pathsep.join(
         str(path) for path in jars.class_path(LOCK, "Kafka", "45 MB")
     )
@@ -171,11 +176,11 @@ def format_storage(path: Path) -> None:
     path.mkdir()
     properties = path / "server.properties"
     plain = "listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT\n"
-    place = f"log.dirs={path / 'data'}\n"
+    place = "log.dirs=data\n"
     properties.write_text(MINIMAL.format(client=1, controller=2) + plain + place)
     words = ["kafka.tools.StorageTool", "format", "-t", fresh_id(), "-c"]
     done = subprocess.run(
-        [*java(*JVM), *words, str(properties)],
+        [*java(*JVM), *words, properties.name],
         cwd=path,
         env=surroundings.for_servers(),
         stdin=subprocess.DEVNULL,

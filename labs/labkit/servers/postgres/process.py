@@ -43,6 +43,12 @@ class Process(FollowingProcess):
         super().__init__(runtime, name, **options)
         self.identity = identity()
         self.data = self.directory / "data"
+        if "," in str(self.directory):
+            raise RuntimeUnavailable(
+                f"The folder {self.directory.parent.parent} has ',' in its name, where "
+                "PostgreSQL's clients split the path of a socket. "
+                "Name another one: LABS_DATA=/path/to/folder"
+            )
         socket = self.directory / f".s.PGSQL.{self.port.number}"
         if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
             raise RuntimeUnavailable(

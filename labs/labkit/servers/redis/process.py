@@ -19,7 +19,7 @@ class Process(FollowingProcess):
         place = {
             "bind": "127.0.0.1",
             "port": str(self.port.number),
-            "dir": f'"{self.directory}"',
+            "dir": ".",  # where it runs, however that is spelled
         }
         followed = self.primary.address() if self.primary else None
         self.write(
