@@ -187,6 +187,7 @@ RINGS = [
     ("CartsNearlyFull", {MEMORY + CARTS: "81x20", LIMIT + CARTS: "0x20"}, 0),
     ("BudgetBurnsFast", {REQUESTS: "0+100x20", IN_TIME: "0+85x20"}, 1),
     ("BudgetBurnsFast", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
+    ("BudgetBurnsFast", {REQUESTS: "0+100x20"}, 1),  # nothing good, and no series of it
     ("NobodyReachesTheShop", {REQUESTS: "5x20", IN_TIME: "5x20"}, 1),
     ("NobodyReachesTheShop", {}, 1),
     ("NobodyReachesTheShop", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),

@@ -14,10 +14,15 @@ from labkit.observe.sli import (
     budget,
     burn_rate,
     fires,
+    fires_now,
+    paged_in_time,
+    rang,
+    replayed,
     score,
     significant,
     sli,
     ticks,
+    woken_for_users,
     workbook_rules,
 )
 
@@ -538,6 +543,13 @@ def test_several_rules_fire_when_one_does():
     assert fires(traffic, 0.9, fast, slow) == {1, 2, 3, 4}
 
 
+def test_a_rule_that_is_asked_tick_by_tick_says_what_it_says_of_the_whole_day():
+    traffic = day(0, 30, 30, 30, 0, 0, 0)
+    for rule in (Rule(3, 1, 2), Rule(3, 3, 1), Rule(3, 1, 1), Rule(9, 2, 0.5)):
+        at_each = {n for n in range(7) if fires_now(traffic[: n + 1], 0.9, rule)}
+        assert at_each == fires(traffic, 0.9, rule)
+
+
 def test_an_event_is_significant_when_it_takes_its_share_of_the_budget():
     # 10 ticks of 100 operations at 0.9: 10 bad ones a tick are allowed, so 100 in a
     # period of 10 ticks, and half of these is 50
@@ -547,6 +559,120 @@ def test_an_event_is_significant_when_it_takes_its_share_of_the_budget():
     assert significant(traffic, 0.9, period=100, share=0.5) == set()
     with pytest.raises(ValueError, match="of 0 operations"):
         significant([], 0.9, period=10)
+
+
+# The promise of a pager: in these days ten ask in a tick, and at 0.9 one may fail. So
+# the budget of four ticks is 4, and that of two is 2
+
+
+def a_day(failed, rung=(), ops=("checkout",)):
+    """A history: how many of ten fail in each tick, and where the pager rang."""
+    made = history()
+    for tick, bad in enumerate(failed):
+        for kind in ops:
+            for n in range(10):
+                outcome = "fail" if n < bad else "ok"
+                made.add(op("ann", kind, outcome=outcome, extra={"tick": tick}))
+        value = tick in rung
+        made.add(op("pager", "page", value=value, inner=True, extra={"tick": tick}))
+    return made
+
+
+QUIET = [0] * 10
+
+
+@pytest.mark.parametrize(
+    ("failed", "rung", "state"),
+    [
+        ([0, 2, 3, 2, 0], [1], "holds"),
+        ([0, 2, 2, 3, 0], [2], "holds"),  # 4 are spent, and not more
+        ([0, 2, 3, 2, 0], [2], "violated"),  # 5 are
+        ([0, 2, 3, 2, 0], [], "violated"),
+        ([0, 2, 3, 2, 0], [0, 4], "violated"),
+        ([0, 2, 2, 0, 2], [], "holds"),  # nothing costs more than 4
+        ([0, 1, 1, 1, 1], [], "holds"),  # as much as is allowed is no event
+    ],
+)
+def test_who_suffers_is_seen_before_too_much_is_spent(failed, rung, state):
+    verdict = paged_in_time(a_day(failed + QUIET * 5, rung), slo=0.9, period=4)
+    # a budget of what these ticks have on average: ten in each
+    assert (verdict.state, verdict.checked) == (state, 55)
+
+
+def test_an_event_that_nobody_was_paged_for_counts_by_its_ticks_and_shows_who_failed():
+    late = paged_in_time(a_day([0, 3, 3, *QUIET], [2]), slo=0.9, period=4)
+    assert late.violations == 2
+    assert len(late.where) == 6
+    assert late.examples == ("ticks 1 to 2: 6 failed (checkout), paged too late",)
+    never = paged_in_time(a_day([0, 9, *QUIET]), slo=0.9, period=4)
+    assert never.examples == ("tick 1: 9 failed (checkout), nobody was paged",)
+
+
+def test_each_kind_of_request_has_a_budget_of_its_own():
+    made = a_day([0, 3, 3, *QUIET])
+    for tick in range(13):  # a hundred more look, and are all served
+        for _ in range(100):
+            made.add(op("bob", "browse", extra={"tick": tick}))
+    assert paged_in_time(made, slo=0.9, period=4).violated
+    both = a_day([0, 3, 3, *QUIET], ops=("browse", "checkout"))
+    verdict = paged_in_time(both, slo=0.9, period=4)
+    assert (verdict.violations, verdict.counts["events"]) == (2, 2)  # of 13 ticks
+
+
+def test_a_page_that_may_have_come_from_elsewhere_proves_nothing():
+    made = a_day([0, 2, 3, 2, *QUIET], [1])
+
+    def state(*disturbed):
+        return paged_in_time(
+            made, slo=0.9, period=4, disturbed=lambda history: set(disturbed)
+        ).state
+
+    assert (state(1), state(5), state(1, 2)) == ("unknown", "holds", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("failed", "rung", "vain"),
+    [
+        ([0, 2, 0], [1, 2, 3], 0),  # until two ticks after its end
+        ([0, 2, 0], [1, 2, 3, 4], 1),
+        ([0, 2, 0], [0, 1], 1),
+        ([0, 1, 0], [1], 1),  # no event
+        ([0, 9, 0], [], 0),
+        ([0, 0, 0], [0, 1, 2], 3),
+    ],
+)
+def test_nobody_is_woken_but_for_users(failed, rung, vain):
+    made = a_day(failed + QUIET, rung)
+    verdict = woken_for_users(made, slo=0.9, least=2, after=2)
+    assert (verdict.violations, verdict.checked) == (vain, len(failed) + 10)
+    assert len(verdict.where) == vain
+
+
+def test_too_small_an_event_wakes_nobody():
+    made = a_day([0, 2, *QUIET], [1])
+    assert woken_for_users(made, slo=0.9, least=2, after=0).holds
+    assert woken_for_users(made, slo=0.9, least=3, after=0).violated
+
+
+def test_a_day_is_replayed_under_another_rule_which_sees_no_further_than_its_tick():
+    asked = []
+
+    def rule(so_far, tick):
+        asked.append((tick, max(op.extra["tick"] for op in so_far)))
+        return tick == 2
+
+    day = a_day([0, 0, 5, 0], [0])
+    again = replayed(day, rule)
+    assert (rang(day), rang(again)) == ({0}, {2})
+    assert asked == [(n, n) for n in range(4)]
+    assert again.schedule() == day.schedule()
+
+
+def test_a_rule_is_made_of_what_it_may_spend():
+    made = Rule.spending(0.02, long=12, period=12 * 24 * 30)
+    assert made == Rule(12, 1, 14.4)
+    assert made.spends(12) == pytest.approx(0.02)
+    assert Rule.spending(0.5, long=6, period=24).short == 1
 
 
 TRUTH = {10, 11, 12, 13, 30, 31}  # two events in 60 ticks

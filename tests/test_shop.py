@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from labkit import History, TimedOut, shop, wait_until
+from labkit import History, TimedOut, faults, shop, wait_until
 from labkit.shop import (
     WHALE,
     Crowd,
@@ -263,11 +263,118 @@ def test_every_name_that_the_shop_offers_is_there():
         assert getattr(shop, name)
 
 
+TWO_THREADS = """
+import hashlib, threading
+def work():
+    while True: hashlib.sha256(bytes(10_000_000))
+threading.Thread(target=work, daemon=True).start()
+work()"""
+
+
 def test_a_machine_is_busy_with_the_batch_and_no_longer_than_that(tmp_path):
     idle = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     machine = shop.machine.Machine(1, idle.pid)
     wait_until(lambda: machine.busy() == 0, 10, "a process that waits, runs")
-    with machine.batch(tmp_path):
+    with machine.batch(tmp_path) as had:
         assert machine.busy_while(iter([1, 1, 0]).__next__) == 1
-    assert machine.pids == [idle.pid]
+        assert had() > 0
+    assert machine.busy() == 0
     idle.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are not seen elsewhere")
+def test_a_processor_is_counted_for_each_thread_that_wants_one():
+    busy = subprocess.Popen([sys.executable, "-c", TWO_THREADS])
+    machine = shop.machine.Machine(4, busy.pid)
+    try:
+        wait_until(lambda: machine.busy() == 0.5, 10, "two threads never want to run")
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+def test_a_full_machine_without_its_batch_tells_nothing_of_the_shop():
+    def ticks(*figures):
+        made = History()
+        for tick, (value, batch) in enumerate(figures):
+            shop.figure(made, "app", "cpu", value, tick=tick, batch=batch)
+        return shop.machine.disturbed(made)
+
+    full, none = (0.95, False), (0.3, False)
+    assert ticks(none, full, full, none, full) == {1, 2}
+    assert ticks(none, full, none, (1, True), (1, True)) == set()
+
+
+# A day in ticks
+
+
+def marked(seen, name, reading=1):
+    @faults.fault(name)
+    def made():
+        seen.append(f"{name} begins")
+        yield lambda: reading
+        seen.append(f"{name} ends")
+
+    return made
+
+
+def test_a_plan_has_each_fault_there_in_its_ticks_and_no_others():
+    plan, seen = shop.days.Plan(), []
+
+    def day():
+        for ticks, trouble in plan.day(6):
+            with trouble:
+                seen.append(ticks)
+
+    faulty = {range(1, 3): marked(seen, "one"), range(3, 4): marked(seen, "two")}
+    with plan.fault(faulty) as bad_day:
+        day()
+        assert bad_day.meter() == 1
+    assert seen == [
+        *([0], "one begins", [1, 2], "one ends"),
+        *("two begins", [3], "two ends", [4, 5]),
+    ]
+    seen.clear()
+    day()
+    assert seen == [[0, 1, 2, 3, 4, 5]]
+
+
+def test_a_day_is_as_bad_as_the_least_of_its_faults_read():
+    plan = shop.days.Plan()
+    whole, none = marked([], "whole"), marked([], "none", reading=0)
+    with plan.fault({range(2): whole, range(2, 3): none}) as bad_day:
+        for _, trouble in plan.day(2):
+            with trouble:
+                pass
+        assert bad_day.meter() == 0  # one has not been there
+        for _, trouble in plan.day(3):
+            with trouble:
+                pass
+        assert bad_day.meter() == 0  # it has, and did nothing
+
+
+class Log:
+    def __init__(self):
+        self.lines = [{"path": "/stores/1", "status": 200, "seconds": 0.1}]
+
+    def access_log(self):
+        return list(self.lines)
+
+
+def test_the_edge_tells_of_each_tick_what_is_new_in_its_log():
+    edge, made = Log(), History()
+    watch = shop.web.AtEdge(edge, patience=1)
+    edge.lines += [
+        {"path": "/stores/2", "status": 200, "seconds": 0.9},
+        {"path": "/stores/2", "status": 200, "seconds": 1.1},
+        {"path": "/checkout", "status": 504, "seconds": 0.2},
+        {"path": "/checkout", "status": 409, "seconds": 0.2},  # the client's own fault
+        {"path": "/favicon.ico", "status": 500, "seconds": 0.2},
+    ]
+    watch.note(made, 0)
+    watch.note(made, 1)
+    counted = [shop.web.at_edge(made, page) for page in ("browse", "checkout")]
+    assert [[(t.good, t.total) for t in page] for page in counted] == [
+        [(1, 2), (0, 0)],
+        [(1, 2), (0, 0)],
+    ]

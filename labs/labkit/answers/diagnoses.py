@@ -20,6 +20,7 @@ cause. Their names do not tell it; what each is about:
     migration that waits             a prepared transaction
     timeouts that nobody set         lock_timeout left on a pooled connection
     price that came back             DEL before COMMIT
+    night without orders             none of these (a page that sends nothing)
     price on one screen in three     a copy in the application's memory
 """
 
@@ -581,6 +582,43 @@ PTTL       240135 ms, so it was filled at 10:00:00.135""",
     ),
 }
 
+PAGER = {
+    "night without orders": Case(
+        "From 01:10 to 06:30 the shop took no order, on a night that usually brings 40 "
+        "an hour. Nobody was paged. The rules are on burn rates at the edge, each page "
+        "on its own, and on silence there. Last week both rang as they should.",
+        {
+            "edge, requests a minute": """
+page        00:30   02:00   05:00
+/stores      61.2    48.9    52.4
+/checkout     0.7     0.0     0.0""",
+            "edge, share answered well": """
+page        00:30   02:00   05:00
+/stores     99.9 %  99.9 %  99.9 %
+/checkout   100 %   (none)  (none)""",
+            "the edge's exporter, up": "1 all night",
+            "calendar": """
+01:00  backup begins (03:40 ends)
+01:08  release 812: store page, new button""",
+        },
+        NONE_OF_THESE,
+        "Release 812 drew a button that sends nothing. Who cannot ask is in no log of "
+        "the edge: of no checkouts, none failed. Alert on orders that are far fewer "
+        "than usual at this hour, or have a probe buy something.",
+        {
+            "edge not reached": "store pages are asked for all night.",
+            "pages hide the checkout": "each page has a burn rate of its own, and no "
+            "checkout failed.",
+            "burn rate too high": "nothing failed, and no threshold is below 0.",
+            "exporter down": "it was up, and its figures came.",
+            "backup fills the machine": "pages are answered well, and the orders did "
+            "not come back when it ended.",
+        },
+        "Is a request that was never sent a bad one?",
+        question="Why was nobody paged?",
+    ),
+}
+
 CASES: dict[str, Case] = {
     **REPLICAS,
     **SYNCHRONOUS,
@@ -588,4 +626,5 @@ CASES: dict[str, Case] = {
     **CARTS,
     **LOCKS,
     **CACHE,
+    **PAGER,
 }

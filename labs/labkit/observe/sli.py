@@ -12,6 +12,8 @@ window      the last so many ticks, this one included; before the first tick not
             happened. A window without operations burns nothing
 rule        two windows and one burn rate, which both must exceed: the long one, so that
             it matters, and the short one, so that it still goes on
+event       consecutive ticks that each burn faster than allowed, above 1
+page        an operation "page" of the pager, one a tick, whose value is whether it rang
 
 Everything raises ValueError with a sentence when asked for something without meaning.
 """
@@ -19,10 +21,11 @@ Everything raises ValueError with a sentence when asked for something without me
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import accumulate, groupby
 
+from ..checks import Findings, check
 from ..history import History, Op
 
 MONTH_HOURS = 30 * 24  # the period that the workbook's budgets are for
@@ -122,6 +125,12 @@ class Rule:
         if self.burn <= 0:
             raise ValueError(f"a burn rate of {self.burn} would always be exceeded")
 
+    @classmethod
+    def spending(cls, share: float, long: int, period: int) -> Rule:
+        """The rule that fires when the last `long` ticks spent more than `share` of the
+        budget of `period` ticks; the short window is a twelfth of the long one."""
+        return cls(long, max(1, long // 12), round(share * period / long, 6))
+
     def spends(self, ticks_per_hour: int, period_hours: float = MONTH_HOURS) -> float:
         """The share of the period's budget that is gone when the burn has just been
         `burn` for the length of the long window: 0.02 for the first rule below."""
@@ -165,23 +174,159 @@ def fires(ticks: Sequence[SLI], slo: float, *rules: Rule) -> set[int]:
     }
 
 
+def fires_now(ticks: Sequence[SLI], slo: float, rule: Rule) -> bool:
+    """Whether the rule fires on the last of these ticks. Cost: O(its long window)."""
+    windows = (sum(ticks[-n:], SLI(0, 0)) for n in (rule.long, rule.short))
+    return min(_burns(window, slo) for window in windows) > rule.burn
+
+
 def significant(
     ticks: Sequence[SLI], slo: float, period: int, share: float = 0.02
 ) -> set[int]:
-    """The truth: the ticks of every event that somebody should have been called for.
-
-    event         consecutive ticks that each burn faster than allowed (above 1)
-    significant   its bad operations are more than `share` of the budget of `period`
-                  ticks, at as many operations a tick as these ticks have on average
-    """
-    everything = sum(ticks, SLI(0, 0))
-    spendable = _allowed(slo) * _some(everything.total) * period / len(ticks)
-    burning = {now for now, tick in enumerate(ticks) if _burns(tick, slo) > 1}
+    """The ticks of every event whose bad operations are more than `share` of the budget
+    of `period` ticks, at as many operations a tick as these ticks have on average."""
+    most = Fraction(str(share)) * _spendable(ticks, slo, period)
     found: set[int] = set()
-    for event in stretches(burning):
-        if sum(ticks[now].bad for now in event) > Fraction(str(share)) * spendable:
+    for event in _events(ticks, slo):
+        if sum(ticks[now].bad for now in event) > most:
             found.update(event)
     return found
+
+
+def _events(ticks: Sequence[SLI], slo: float) -> list[list[int]]:
+    return stretches(n for n, tick in enumerate(ticks) if _burns(tick, slo) > 1)
+
+
+def _spendable(ticks: Sequence[SLI], slo: float, period: int) -> Fraction:
+    """How many operations may be bad in `period` ticks like these."""
+    everything = sum(ticks, SLI(0, 0))
+    return _allowed(slo) * _some(everything.total) * period / len(ticks)
+
+
+# The promise of a pager. Each kind of request has an indicator and a budget of its own:
+# in a common one, a checkout that fails for all is hidden by the many pages that do not
+
+
+def rang(history: History) -> set[int]:
+    """The ticks on which the pager rang."""
+    return {op.extra["tick"] for op in history.ops("page", outcome="ok") if op.value}
+
+
+@check(
+    "who suffers is seen in time",
+    "ticks",
+    "Somebody is paged before one event has spent the budget of {period} ticks.",
+    "nobody called",
+)
+def paged_in_time(
+    history: History,
+    *,
+    slo: float,
+    period: int,
+    good: Good = answered,
+    disturbed: Callable[[History], Collection[int]] = lambda history: (),
+) -> Findings:
+    """Is somebody paged for what users suffer, before it has cost too much?
+
+    Judged by what the clients saw, kind by kind of their operations. An event that
+    spends more than the budget of `period` ticks must have a page on one of its ticks,
+    at the end of which it had not yet spent more.
+
+    disturbed: the ticks on which what the rule reads may have come from elsewhere. An
+    event that was paged for on such ticks alone proves nothing: the verdict is unknown.
+
+    Violation: a tick of an event that nobody was paged for in time.
+
+    Counts: events that had to be paged.
+
+    Cost: O(n) for each kind.
+    """
+    found, paged, luck = Findings(), rang(history), set(disturbed(history))
+    found.counts = {"events": 0}
+    missed: set[int] = set()
+    for op, seen in _kinds(history, good):
+        found.checked = max(found.checked, len(seen))
+        most = _spendable(seen, slo, period)
+        for event in _events(seen, slo):
+            spent = list(accumulate(seen[now].bad for now in event))
+            if spent[-1] <= most:
+                continue
+            found.counts["events"] += 1
+            early = {n for n, cost in zip(event, spent, strict=True) if cost <= most}
+            if paged & early and not (paged & early) - luck:
+                found.doubt = (
+                    f"{_when(event)}: paged where this computer was busy with "
+                    "something else than the shop"
+                )
+            if not paged & early:
+                late = "paged too late" if paged & set(event) else "nobody was paged"
+                told = f"{_when(event)}: {spent[-1]} failed ({op}), {late}"
+                for now in event:
+                    bad = _bad(history, op, now, good)
+                    if now in missed:  # by another kind: a tick counts once
+                        found.where.update(one.op_id for one in bad)
+                    else:
+                        found.broke(told, event[0], ops=bad)
+                missed |= set(event)
+    return found
+
+
+@check(
+    "nobody is woken in vain",
+    "ticks",
+    "Nobody is paged but for an event that spent the budget of {least} ticks or more, "
+    "until {after} ticks after its end.",
+    "nobody called",
+)
+def woken_for_users(
+    history: History, *, slo: float, least: int, after: int, good: Good = answered
+) -> Findings:
+    """Is nobody woken while users are fine, or for too little?
+
+    Judged by what the clients saw, kind by kind of their operations.
+
+    Violation: a tick on which the pager rang, that belongs to no event which spent the
+    budget of `least` ticks or more, nor to the `after` ticks behind one.
+
+    Cost: O(n) for each kind.
+    """
+    found, needed = Findings(), set[int]()
+    for _, seen in _kinds(history, good):
+        found.checked = max(found.checked, len(seen))
+        enough = _spendable(seen, slo, least)
+        for event in _events(seen, slo):
+            if sum(seen[now].bad for now in event) >= enough:
+                needed |= set(range(event[0], event[-1] + after + 1))
+    for call in stretches(rang(history) - needed):
+        for now in call:
+            rung = [op for op in history.ops("page") if op.extra["tick"] == now]
+            found.broke(f"{_when(call)}: somebody was woken in vain", call[0], ops=rung)
+    return found
+
+
+def replayed(history: History, way: Callable[[History, int], bool]) -> History:
+    """The same day under another rule: what the pager would have done, had it been
+    `way`(history so far, tick). Cost: O(n), and one call of `way` a tick."""
+    made = History(history.lab, history.run)
+    for op in history.ops():
+        value = way(made, op.extra["tick"]) if op.op == "page" else op.value
+        made.add(replace(op, value=value))
+    return made
+
+
+def _kinds(history: History, good: Good) -> Iterator[tuple[str, list[SLI]]]:
+    for op in sorted({one.op for one in history.ops(inner=False)}):
+        yield op, ticks(history, good, op)
+
+
+def _bad(history: History, op: str, tick: int, good: Good) -> list[Op]:
+    called = history.ops(op, inner=False)
+    return [one for one in called if one.extra["tick"] == tick and not good(one)]
+
+
+def _when(ticks: list[int]) -> str:
+    first, last = ticks[0], ticks[-1]
+    return f"tick {first}" if first == last else f"ticks {first} to {last}"
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,10 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     storefront   application servers that make pages, and a rush on all of them at once
     prices    prices in PostgreSQL with copies in Redis. `Prices`: `save`, `saving`,
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
-    web       customers of the shop's web pages: `browse`, `buy`
-    machine   a machine's processors, and a batch job that takes them
+    web       customers of the shop's web pages: `browse`, `buy`, `come`; what the edge
+              tells of them (`AtEdge`); `follow`, one checkout into the database
+    machine   how busy a machine is, and a batch job that takes all of it
+    days      a day counted in ticks, and what goes wrong in which (`Plan`)
 
 Recorded work takes the run first and returns or yields the operation:
 
@@ -75,6 +77,7 @@ __all__ = [
     "copies",
     "costs",
     "crowd",
+    "days",
     "failover",
     "figure",
     "figures",

@@ -76,6 +76,8 @@ class Nginx(Server[NginxNode]):
         )
         self.node = NginxNode(machine)
         self.nodes = [self.node]
+        self._entries: list[dict[str, Any]] = []  # of the log, which only grows
+        self._read = 0  # characters of it
 
     def start(self) -> None:
         super().start()
@@ -118,9 +120,13 @@ class Nginx(Server[NginxNode]):
         nginx still answers.
         """
         self._flush()
-        lines = [e for e in json_lines(self.node.logs()) if "upstream" in e]
-        lines = [e for e in lines if not e["path"].startswith(OWN)]
-        return [{**e, "upstream_seconds": total(e["upstream_seconds"])} for e in lines]
+        log = self.node.logs()
+        whole = log.rfind("\n") + 1
+        self._entries += map(
+            entry, filter(of_a_client, json_lines(log[self._read : whole]))
+        )
+        self._read = whole
+        return [dict(one) for one in self._entries]
 
     def _flush(self) -> None:
         """Wait for a line of our own: nginx writes one after it has answered."""
@@ -172,6 +178,14 @@ def grouped(
 def refused(log: str) -> str:
     """nginx's reason against a configuration, or ""."""
     return next((line for line in log.splitlines() if "[emerg]" in line), "")
+
+
+def of_a_client(line: Mapping[str, Any]) -> bool:
+    return "upstream" in line and not line["path"].startswith(OWN)
+
+
+def entry(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {**line, "upstream_seconds": total(line["upstream_seconds"])}
 
 
 def total(seconds: str) -> float | None:
