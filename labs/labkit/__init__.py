@@ -20,7 +20,7 @@ from .faults import Fault
 from .history import History, Op
 from .lab import Lab
 from .proof import Proof, ProofFailed, Run
-from .runtimes import RuntimeUnavailable, StartFailed
+from .runtimes import RuntimeUnavailable, StartFailed, surroundings
 from .wait import TimedOut, service_time, wait_until
 
 __all__ = [
@@ -44,6 +44,8 @@ __all__ = [
     "show",
     "wait_until",
 ]
+
+surroundings.be_patient()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 """Promises of the runtime of processes, whatever the server."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -151,6 +153,24 @@ def shares(request, monkeypatch):
         pytest.skip("two sockets may not share a port here")
     monkeypatch.setattr(ports, "shared", lambda: request.param)
     return request.param
+
+
+def test_memory_that_is_told_to_root_alone_is_counted_in_full(monkeypatch):
+    def refused(process):
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "memory_full_info", refused)
+    own = processes.proportional_memory(os.getpid())
+    assert own == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+
+
+def test_a_server_that_the_system_killed_is_told_apart_from_one_of_labkits(family):
+    family._process.kill()
+    family._process.wait()
+    assert "memory runs out" in family.exit_reason()
+    family.start()
+    family.kill()
+    assert family.exit_reason() == "ended by signal SIGKILL"
 
 
 class Lacking(Family):

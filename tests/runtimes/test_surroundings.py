@@ -337,6 +337,48 @@ def test_root_without_namespaces_runs_postgres_as_nobody(tmp_path):
     assert done.stdout == "nobody\n", done.stderr
 
 
+LIMITED = """import resource
+from labkit.runtimes import limits
+limit = resource.RLIMIT_NOFILE
+resource.setrlimit(limit, (64, {hard}))
+limits.require('kafka', {{'files': 256}})
+print(resource.getrlimit(limit)[0])
+"""
+
+
+def test_a_limit_that_cannot_be_lifted_is_named_with_what_is_needed():
+    said = error(run(LIMITED.format(hard=64)))
+    assert "kafka needs 256 open files, and this account may use 64" in said
+    assert "ulimit -n" in said
+
+
+def test_a_limit_that_can_be_lifted_is():
+    done = run(LIMITED.format(hard=512))
+    assert done.stdout == "256\n", done.stderr
+
+
+def test_a_computer_without_loopback_is_told_before_anything_starts():
+    apart = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no network can be taken away here")
+    said = error(run(START, *apart))
+    assert "127.0.0.1" in said and "Network is unreachable" in said
+    assert "ip link set lo up" in said
+
+
+def test_a_table_is_printed_where_output_is_ascii_alone():
+    code = "from labkit import show; print(show.table([{'a': chr(8211)}]))"
+    ascii_alone = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = run(code, **ascii_alone)
+    assert done.returncode == 0, done.stderr
+    assert "?" in done.stdout
+
+
+def test_warnings_that_are_errors_to_the_reader_end_no_lab():
+    done = run("from labkit import Kafka, Postgres, Redis", PYTHONWARNINGS="error")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_lab_name_that_does_not_exist_lists_those_that_do():
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "incident.py"), "no_such_lab"],

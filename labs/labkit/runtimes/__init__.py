@@ -49,6 +49,8 @@ def choose(session: Session) -> Runtime:
 
 
 def _processes(session: Session) -> Runtime:
+    from .limits import require_loopback
     from .processes import ProcessRuntime
 
+    require_loopback()
     return ProcessRuntime(session)

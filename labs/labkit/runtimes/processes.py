@@ -13,12 +13,12 @@ import signal
 import subprocess
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import psutil
 
 from ..wait import TimedOut, wait_until
-from . import cache, surroundings
+from . import cache, limits, surroundings
 from .base import Machine, Runtime, RuntimeUnavailable, StartFailed
 from .cleaner import processes_in, remove_shared_memory, send
 from .ports import Port
@@ -43,6 +43,7 @@ class ProcessMachine(Machine):
 
     stop_signal = signal.SIGTERM
     stop_within = 8.0  # seconds, then SIGKILL
+    needs: ClassVar[dict[str, int]] = {}  # limits of this account: see `limits`
 
     def __init__(self, runtime: Runtime, name: str, password: str = "") -> None:
         self.name = name
@@ -51,6 +52,7 @@ class ProcessMachine(Machine):
         self.port = Port()
         self._log = self.directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False  # by labkit
 
     @classmethod
     def make_once(cls) -> None:
@@ -80,6 +82,8 @@ class ProcessMachine(Machine):
             ) from error
 
     def _start(self) -> None:
+        limits.require(self.name, self.needs)
+        self._killed = False
         if self._process is None:
             try:
                 self.prepare()
@@ -150,6 +154,11 @@ class ProcessMachine(Machine):
         code = self._process.poll() if self._process else None
         if code is None:
             return "it has not ended"
+        if code == -signal.SIGKILL and not self._killed:
+            return (
+                "ended by signal SIGKILL, which labkit did not send: mostly the "
+                "system does, where memory runs out"
+            )
         if code < 0:
             return f"ended by signal {signal.Signals(-code).name}"
         return f"ended with exit status {code}"
@@ -169,6 +178,7 @@ class ProcessMachine(Machine):
 
     def kill(self) -> None:
         if self.alive():
+            self._killed = True
             assert self._process is not None
             self._process.kill()  # the main process first: it must not see children die
             self._process.wait()
@@ -215,6 +225,7 @@ class ProcessMachine(Machine):
         return self.alive() and bool(pids) and all(map(stopped, pids))
 
     def signal(self, pid: int, name: str) -> None:
+        self._killed = self._killed or name == "KILL"
         os.kill(pid, getattr(signal, f"SIG{name}"))
 
     def memory(self) -> int:
@@ -229,10 +240,13 @@ class ProcessMachine(Machine):
 
 
 def proportional_memory(pid: int) -> int:
-    """Bytes of a process, each shared page divided by the number of its users."""
+    """Bytes of a process, each shared page divided by the number of its users; counted
+    in full where that is not told, as on a Mac without root."""
     with contextlib.suppress(psutil.Error):
-        memory = psutil.Process(pid).memory_full_info()
-        return getattr(memory, "pss", memory.rss)
+        process = psutil.Process(pid)
+        with contextlib.suppress(psutil.AccessDenied, AttributeError):
+            return process.memory_full_info().pss
+        return process.memory_info().rss
     return 0
 
 

@@ -6,7 +6,10 @@ in odd places, or prove something else.
 
 from __future__ import annotations
 
+import io
 import os
+import sys
+import warnings
 from collections.abc import Mapping
 
 CLIENTS = ("PG",)  # read by client libraries, in the process that uses them
@@ -26,6 +29,18 @@ def for_servers(environment: Mapping[str, str] | None = None) -> dict[str, str]:
         and not name.lower().endswith("_proxy")
     }
     return {**kept, "LC_ALL": "C.UTF-8"}
+
+
+def be_patient() -> None:
+    """What a reader set for programs of their own ends no lab: PYTHONWARNINGS=error is
+    met by deprecations in drivers, an output of ASCII alone by a dash in a table."""
+    if os.environ.get("PYTHONWARNINGS"):
+        warnings.resetwarnings()
+        for kind in (DeprecationWarning, PendingDeprecationWarning, ResourceWarning):
+            warnings.simplefilter("ignore", kind)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def forget_clients_settings() -> None:

@@ -13,6 +13,7 @@ import sys
 import uuid
 from importlib.metadata import version as metadata_version
 from pathlib import Path
+from typing import ClassVar
 
 from kafka.errors import KafkaError
 
@@ -56,6 +57,12 @@ class Process(ProcessMachine):
     """
 
     stop_within = 15.0
+    # what the JVM reserves; it uses a fifth of that
+    needs: ClassVar[dict[str, int]] = {
+        "files": 256,
+        "processes": 200,
+        "memory": 3_000_000_000,
+    }
     class_cache = ""  # a flag of the JVM; else the recorded cache is used
 
     def __init__(
