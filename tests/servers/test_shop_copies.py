@@ -136,3 +136,21 @@ def test_a_packer_that_waits_for_a_colleague_gives_up_and_takes_the_batch_again(
     assert checks.duplicates(run.history).holds
     assert checks.lost_acknowledged_writes(run.history).holds
     assert team.left() == 0
+
+
+def test_a_packing_that_was_rolled_back_with_its_packer_has_failed(team):
+    run = a_run()
+
+    def all_or_none(packer, orders):
+        with packer.session.transaction():
+            for n in orders:
+                packer.pack(n)
+        packer.commit()
+
+    team.begin(run, range(1, 5))
+    with team.bad_day(slow=99, kill=3):
+        team.work(run, Way(all_or_none, at_once=4))
+    ops = run.history.ops("process")
+    outcomes = [(op.client, op.outcome) for op in ops if op.value == 1]
+    assert outcomes == [("packer 1", "fail"), ("packer 2", "ok")]
+    assert checks.duplicates(run.history).holds

@@ -299,6 +299,43 @@ def test_checkouts_overlap_as_planned_and_who_is_refused_leaves_nothing(db):
     desk.team.dismiss()
 
 
+def test_somebody_commits_in_the_midst_of_a_look_with_a_colon(db):
+    desk, run = outbox.Shop(db), History()
+    plans = outbox.Plans(db.primary, "AA : A")
+    count = "select count(*) from outbox"
+    desk.reset()
+    [order] = orders(1)
+    here = {"A": outbox.checkout(run, desk.team.the("checkout A"), order)}
+    seen = []
+    plans.play(0, here, lambda: seen.extend(db.primary.value(count) for _ in "12"))
+    assert seen == [0, 1]
+    assert db.primary.value(count) == 1
+    desk.team.dismiss()
+
+
+def test_a_relay_that_dies_when_it_sends_is_replaced_and_one_that_never_marks_rests(
+    db, kafka
+):
+    desk, run, tries = outbox.Shop(db, kafka), History(), []
+    desk.reset()
+    for order in orders(2):
+        steps = outbox.save, outbox.to_outbox, outbox.commit
+        desk.team.does("checkout", steps, order, [order.order_id])
+
+    def relay():
+        tries.append(desk.team.the("relay").backend)
+        outbox.send(desk.events, [outbox.Event(1, 1)])
+
+    with topics.worker_dies(desk.events, "send") as death:
+        desk.keep_at(relay)
+        assert death.meter() == 1
+    assert len(set(tries)) == 2
+    assert len(desk.events.records()) == 1
+    desk.relay(run, [outbox.commit], batch=1)  # for ever, but for its bound
+    assert len(run.ops("commit")) == outbox.TURNS
+    desk.team.dismiss()
+
+
 def test_connected_replicas_have_received_what_the_primary_has(shops):
     shops.place(History(), orders(1)[0])
     tables.until_received(shops.db.primary)

@@ -8,8 +8,16 @@ from ..exercises import Grade, exercise, function, guardrail, parts
 
 @function("position")
 def follows(answer: Any, proof: Any, way: Any) -> Grade:
-    """A look is right when a follower with it passes nothing over."""
-    return guardrail()(replace(way, look=answer), proof=proof)
+    """A look is right when a follower with it passes nothing over, and remembers
+    nothing."""
+
+    def look(_: Any) -> Any:
+        found = answer(None)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise TypeError("two things are wanted, rows and a position")
+        return found[0], None
+
+    return guardrail()(replace(way, look=look), proof=proof)
 
 
 EXERCISES = {

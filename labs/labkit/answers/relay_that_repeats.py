@@ -1,5 +1,6 @@
 """Answers to labs/relay_that_repeats.ipynb: spoilers ahead."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,17 @@ from ..exercises import Grade, choice, exercise, function, guardrail
 
 
 @function("app", "record")
-def by_the_parcels(answer: Any, proof: Any, way: Any) -> Grade:
-    """A first step is right when a worker that begins with it packs each order once."""
+def by_the_parcels(
+    answer: Any, proof: Any, way: Any, notes: Callable[[], int]
+) -> Grade:
+    """A first step is right when a worker that begins with it packs each order once,
+    and takes no notes."""
     steps = (answer, *way.worker[1:])
-    return guardrail()(replace(way, worker=steps), proof=proof)
+
+    def noted(run: Any) -> str:
+        return "the table `handled` was used." if notes() else ""
+
+    return guardrail(also=noted)(replace(way, worker=steps), proof=proof)
 
 
 EXERCISES = {

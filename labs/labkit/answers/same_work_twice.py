@@ -1,6 +1,22 @@
 """Answers to labs/same_work_twice.ipynb."""
 
-from ..exercises import exercise, guardrail, number
+from collections.abc import Callable
+from typing import Any
+
+from ..exercises import Grade, exercise, function, guardrail, number
+
+
+@function("packer", "orders")
+def without_the_table(
+    answer: Any, proof: Any, way: Callable[[Any], Any], noted: Callable[[], int]
+) -> Grade:
+    """A way is right when each order is packed once, and none is in `packed`."""
+
+    def cheated(run: Any) -> str:
+        return "the table `packed` was used." if noted() else ""
+
+    return guardrail(also=cheated)(way(answer), proof=proof)
+
 
 EXERCISES = {
     "smaller batches": exercise(
@@ -9,7 +25,7 @@ EXERCISES = {
         "The slow packer's batch, and of the killed one's what it had packed.",
     ),
     "once, without the table": exercise(
-        guardrail(),
+        without_the_table,
         "Looking and packing are two steps, and somebody else comes in between.",
         "In one transaction: pg_advisory_xact_lock of the order, look, pack.",
     ),

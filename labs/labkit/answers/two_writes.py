@@ -3,13 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
-from ..exercises import Grade, check, exercise, function, guardrail
+from ..exercises import Grade, check, exercise, function, graded, guardrail
+from ..exercises.judge import seen
 
 
 @function()
-def beside(answer: Any, proof: Any, way: Any) -> Grade:
-    """A relay is right when the checkout keeps the promise with it, killed or not."""
-    return guardrail()(replace(way, relay=answer), proof=proof)
+def beside(answer: Any, proof: Any, way: Any, relay_dies: Any) -> Grade:
+    """A relay is right when the checkout keeps the promise with it, killed or not, and
+    when it may be killed itself."""
+    mine = replace(way, relay=answer)
+    grade = guardrail()(mine, proof=proof)
+    if grade.correct:
+        run = proof.attempt(mine, fault=relay_dies)
+        if run.verdict.violated:
+            text = f"when the relay is killed before it sends, {seen(run.verdict)}"
+            return graded(False, text)
+    return grade
 
 
 EXERCISES = {

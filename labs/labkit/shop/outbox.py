@@ -7,8 +7,8 @@ The tables of an outbox, the records of events, steps that a process can die bet
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.errors import RaiseException
@@ -18,6 +18,7 @@ from ..history import History, Op
 from .records import Recorder, refusable
 from .staff import Died, Process, Staff, Step
 from .tables import Tables, insert
+from .topics import Died as DiedSending
 from .topics import Topics
 from .traffic import Order
 
@@ -42,7 +43,7 @@ create table handled (event_id bigint primary key);
 """
 CLAIM = """select id, order_id from outbox where sent_at is null
            order by id limit %s for update skip locked"""
-
+TURNS = 20  # batches after which a relay rests until it is called again
 
 OPEN = """select count(*) from pg_stat_activity where
  application_name like 'checkout%' and state = 'idle in transaction'"""
@@ -115,17 +116,29 @@ class Shop:
             with run.call(*who, inner=True, event=event.number, **extra):
                 self.events.done(record)
 
+    def keep_at(self, relay: Callable[[], object]) -> None:
+        """Let a relay of one piece do its work. One that dies (see `worker_dies`) is
+        replaced, and the new one begins again."""
+        while True:
+            try:
+                relay()
+                return
+            except DiedSending:
+                with suppress(Died):
+                    self.team.die(self.team.the("relay"))
+
     def relay(self, run: Recorder, steps: Iterable[Step], batch: int) -> None:
         """Claim rows of the outbox, at most `batch` at a time, and do the relay's steps
-        with them, `step(process, events)`, until none is left unsent.
+        with them, `step(process, events)`, until none is left unsent, or `TURNS` times.
 
         A relay that is killed is replaced: its claims are free again.
         """
         steps = list(steps)
-        rows: list[Any] = [None]
-        while rows:
+        for _ in range(TURNS):
             session = self.team.the("relay").session
             rows = session.execute(CLAIM, [batch]).fetchall()
+            if not rows:
+                return
             claimed = [Event(*row) for row in rows]
             numbers = [event.order for event in claimed]
             with suppress(Died):
@@ -185,7 +198,8 @@ class Plans:
 
     plans: of the groups, in turn. "AA BBB . A" is two steps of A, all three of B, a
     look, the last step of A; a small letter is a customer who is refused and rolled
-    back. One who has ended does nothing more.
+    back. One who has ended does nothing more. A colon is a look, too, and the step
+    behind it is taken in the midst of it, after its first statement.
     """
 
     def __init__(self, node: PostgresNode, *plans: str) -> None:
@@ -200,16 +214,41 @@ class Plans:
         look: Callable[[], object],
     ) -> None:
         """Take a group, counted from 0, through its plan. checkouts: by capital."""
-        plan = self.plans[group % len(self.plans)]
-        for step in plan.replace(" ", ""):
-            if step == ".":
+        steps = iter(self.plans[group % len(self.plans)].replace(" ", ""))
+        for step in steps:
+            if step in ".:":
                 self.open += self.node.value(OPEN)
-                look()
-            elif step in checkouts:
-                next(checkouts[step], None)
+                with self._meanwhile(checkouts, next(steps) if step == ":" else ""):
+                    look()
             else:
-                with suppress(StopIteration, RaiseException):
-                    checkouts[step.upper()].throw(RaiseException("refused"))
+                self._step(checkouts, step)
+
+    def _step(self, checkouts: Mapping[str, Generator[None]], step: str) -> None:
+        if step in checkouts:
+            next(checkouts[step], None)
+        else:
+            with suppress(StopIteration, RaiseException):
+                checkouts[step.upper()].throw(RaiseException("refused"))
+
+    @contextmanager
+    def _meanwhile(
+        self, checkouts: Mapping[str, Generator[None]], step: str
+    ) -> Iterator[None]:
+        """Take the step, if there is one, after the next statement to the node."""
+        asked = self.node.sql
+
+        def first(query: str, params: Any = None) -> list[tuple[Any, ...]]:
+            self.node.sql = asked  # type: ignore[method-assign]
+            rows = asked(query, params)
+            self._step(checkouts, step)
+            return rows
+
+        if step:
+            self.node.sql = first  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            self.node.sql = asked  # type: ignore[method-assign]
 
     def replaced(self, *plans: str) -> faults.Fault:
         """A fault: other plans. Meter: checkouts that were open at a look."""

@@ -88,7 +88,7 @@ class Staff:
         told = numbers[0] if len(numbers) == 1 else numbers
         for nth, step in enumerate(steps, start=1):
             who = client or job, name_of(step), "orders", told
-            with run.call(*who, inner=True) if run else nullcontext():
+            with run.call(*who, inner=True) if run is not None else nullcontext():
                 step(process, work)
             self._reached(process, f"{job} {nth}", numbers)
 

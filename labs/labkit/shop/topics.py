@@ -97,7 +97,8 @@ def poison_message(topics: Topics, order_id: int) -> Body:
 @fault("a worker dies")
 def worker_dies(topics: Topics, before: str) -> Body:
     """The next worker that is about to do this dies of it: "set aside" (send the
-    record) or "commit" (what it has set aside). Meter: workers that died."""
+    record), "commit" (what it has set aside) or "send" (any record). Meter: workers
+    that died."""
     topics.deadly, topics.deaths = before, 0
     yield lambda: topics.deaths
     topics.deadly = ""
@@ -120,6 +121,7 @@ class Topics:
         self.name = ""
         self.partitions = 0
         self.attempts: Counter[tuple[str, int, int]] = Counter()
+        self._before: dict[str, int] = {}  # what `ensure` made, and what it had before
         self.deadly, self.deaths = "", 0  # see `worker_dies`
         self.spoilt: set[int] = set()  # see `poison_message`
         self._producer: KafkaProducer | None = None
@@ -144,6 +146,8 @@ class Topics:
         self.attempts.clear()
         if assignments is None:
             self.kafka.create_topic(self.name, partitions, 1, **config)
+            for other in self._before:
+                self._before[other] = min(self.kafka.end_offsets(other))
             return self.name
         configs = {name.replace("_", "."): value for name, value in config.items()}
         made = {"assignments": assignments, "configs": configs}
@@ -157,6 +161,7 @@ class Topics:
         """Make a topic unless it is there; its name."""
         with suppress(TopicAlreadyExistsError):
             self.kafka.create_topic(name, partitions=partitions)
+        self._before[name] = 0
         return name
 
     @property
@@ -174,6 +179,7 @@ class Topics:
         headers: list[tuple[str, bytes]] | None = None,
     ) -> Any:
         """Hand one record to the producer; a future of its partition and offset."""
+        self._reach("send")
         name = key.encode() if isinstance(key, str) else key
         return self.producer.send(topic or self.name, value, name, headers)
 
@@ -243,9 +249,10 @@ class Topics:
 
         In a poll each partition's worker takes at most `batch` records, in order, and
         hands them to `handle(record)`. False means "not done": the worker stays at that
-        record, and it comes first in the next poll. What is done is committed. A
-        handler that raises `Died` ends its worker, and the next one begins at what was
-        committed. The lag is recorded before the first poll and after each (see `lag`).
+        record, and it comes first in the next poll. What is done is committed when all
+        had their turn. A handler that raises `Died` ends its worker, and the next one
+        begins at what was committed. The lag is recorded before the first poll and
+        after each (see `lag`).
         """
         ends = self.kafka.end_offsets(self.name)
         places = [TopicPartition(self.name, number) for number in range(len(ends))]
@@ -256,13 +263,19 @@ class Topics:
             worker.committed(place)  # waits until the group has its coordinator
         self.lag(run, poll=0)
         for poll in range(1, polls + 1):
+            done = {}
             for worker, place, end in turns:
-                self._turn(handle, worker, place, min(end, position(worker) + batch))
+                upto = min(end, position(worker) + batch)
+                if self._turn(handle, worker, place, upto):
+                    done[place] = OffsetAndMetadata(worker.position(place), "", -1)
+            if done:  # one request for the whole group, where each would take its own
+                workers[0].commit(done)
             self.lag(run, poll=poll)
 
     def _turn(
         self, handle: Callable[[Any], bool], worker: Any, place: Any, end: int
-    ) -> None:
+    ) -> bool:
+        """Whether there is something to commit."""
         records = take(worker, place, end)
         try:
             for record in records:
@@ -274,14 +287,14 @@ class Topics:
             worker.seek(place, worker.committed(place) or 0)
             for record in records:
                 self.attempts.pop(place_of(record), None)
-            return
-        if records:
-            commit(worker, place, worker.position(place))
+            return False
+        return bool(records)
 
     def offsets(self, topic: str = "") -> list[tuple[int, int]]:
         """(committed, end) of each partition; 0 before the group's first commit."""
         topic = topic or self.name
-        ends = self.kafka.end_offsets(topic)
+        known = self.partitions if topic == self.name else 0
+        ends = self.kafka.end_offsets(topic, known)
         places = [TopicPartition(topic, number) for number in range(len(ends))]
         with self.kafka.asked() as admin:
             found = admin.list_group_offsets({self.group: places})[self.group]
@@ -442,7 +455,7 @@ class Topics:
 
     def apart(self, aside: str) -> list[Any]:
         """What was set aside from the newest topic to the topic `aside`."""
-        dead = self.records(aside)
+        dead = self.records(aside, start=self._before.get(aside, 0))
         return [record for record in dead if headers_of(record)["topic"] == self.name]
 
     def audit(
