@@ -1,14 +1,21 @@
 """Answers to labs/late_fill.ipynb: spoilers ahead."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from ..exercises import Grade, exercise, guardrail, unfit
+from ..exercises import Grade, exercise, graded, guardrail, unfit
+from ..history import History
+from ..shop.between import COMMANDS, after_command
+from ..shop.prices import Prices
+from ..shop.tables import key
+
+PRODUCT = 31
 
 
-def without_versions(answer: Any, proof: Any) -> Grade:
+def without_versions(answer: Any, proof: Any, prices: Prices) -> Grade:
     """The answer is a way; its steps see a price's text and no version of it."""
-    if not isinstance(answer, type(proof.guardrail)):
+    if not isinstance(answer, type(proof.without)):
         return unfit("a Way is wanted, like those in the cell of the half measures.")
 
     def fill(who: Any, key: Any, price: Any, ticket: Any) -> Any:
@@ -18,7 +25,26 @@ def without_versions(answer: Any, proof: Any) -> Grade:
         return answer.forget(who, key, None)
 
     sealed = answer._replace(fill=fill, forget=forget)
-    return guardrail()(sealed, proof=proof)
+    grade = guardrail()(sealed, proof=proof)
+    if not grade.correct:
+        return grade
+    if proof.attempt(sealed._replace(again=sealed.miss)).verdict.violated:
+        return graded(False, "another miss lets the late fill of the first one in.")
+    if any(overtaken(sealed, prices, n) for n in range(1, COMMANDS + 1)):
+        when = "a save comes between two commands of a fill"
+        return graded(False, f"{when}, and the old price is kept.")
+    return grade
+
+
+def overtaken(way: Any, prices: Prices, number: int) -> bool:
+    """Whether a save after so many commands of a fill leaves an old copy."""
+    prices.clean()
+    forget = partial(way.forget, "owner")
+    save = partial(prices.save, History(), PRODUCT, 700, forget)
+    ticket, price = way.miss(key(PRODUCT)), prices.held(PRODUCT)
+    with after_command(prices.cache, number, save):
+        way.fill("reader", key(PRODUCT), price, ticket)
+    return prices.copy(PRODUCT) not in (None, prices.held(PRODUCT))
 
 
 EXERCISES = {

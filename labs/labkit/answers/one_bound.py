@@ -1,21 +1,64 @@
 """Answers to labs/one_bound.ipynb: spoilers ahead."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from ..exercises import Grade, exercise, function, graded, guardrail
+from ..exercises import Grade, exercise, function, graded, guardrail, unfit
+from ..exercises.grade import described
+from ..history import History
+from ..shop import carts, pages
 
 
 @function("run", "client")
-def fills(answer: Any, proof: Any, way: Any, held_up: Any) -> Grade:
+def fills(
+    answer: Any, proof: Any, way: Any, held_up: Any, shops: pages.Pages, bound_ms: int
+) -> Grade:
     """A fill is right when neither a change nor a delay makes its page too old."""
-    fill = way(answer)
-    grade = guardrail()(fill, proof=proof)
+    shops.clean()
+    tried, page = History(), pages.key(7)
+    made = answer(tried, "the judge")
+    if not tried.ops("rebuild", key=page):
+        return graded(False, "nobody asks PostgreSQL for the page of store 7.")
+    if not isinstance(made, Mapping):
+        wanted = "the page that `shops.make` made is wanted"
+        return unfit(f"it returned {described(made)}, and {wanted}.")
+    grade = guardrail()(way(answer), proof=proof)
     if not grade.correct:
         return grade
-    run = proof.attempt(fill, fault=held_up)
+    run = proof.attempt(way(answer), fault=held_up)
     if not run.verdict.holds:
         return graded(False, f"a fill that was held up is too old.\n{run.verdict}")
+    if stands_still(answer, shops, page, bound_ms):
+        again = "while a fill stands still after its query, another customer fills"
+        return graded(False, f"{again}, and then the first one's old page is kept.")
     return graded(True, "no page grows older than the bound, held up or not.")
+
+
+def stands_still(answer: Any, shops: pages.Pages, page: str, bound_ms: int) -> bool:
+    """Whether an old page is kept although its query was longer ago than the bound.
+
+    A first fill has read the prices; they change; nearly all of the bound passes, and
+    another customer's fill begins and ends. Then the first one goes on.
+    """
+    shops.clean()
+    quiet, make, waiting = History(), shops.make, [True]
+
+    def first_waits(run: Any, client: str, key: str, token: Any = None) -> Any:
+        made = make(run, client, key, token)
+        if waiting:
+            waiting.clear()
+            shops.save(quiet, page, 900)
+            carts.let_pass(shops.cache, bound_ms - shops.ms // 2)
+            answer(quiet, "customer 2")
+        return made
+
+    vars(shops)["make"] = first_waits
+    try:
+        old = answer(quiet, "customer 1")
+    finally:
+        del vars(shops)["make"]
+    kept = carts.page(shops.cache, page)
+    return bool(kept) and kept["version"] == old["version"]
 
 
 EXERCISES = {

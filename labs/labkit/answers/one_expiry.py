@@ -1,24 +1,14 @@
 """Answers to labs/one_expiry.ipynb: spoilers ahead."""
 
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ..exercises import Grade, check, exercise, function, graded
+from ..exercises.judge import Recorded, blind, complaint_about, state_of
+from ..shop.between import COMMANDS, after_command
 
-LOCK, MINE, ANOTHERS = "lock:exercise", "mine", "another's"
-
-
-class ChangingHands:
-    """A client of Redis; before it deletes, the lease runs out and is taken."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.changed = False
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("delete", "unlink"):
-            self._client.set(LOCK, ANOTHERS)
-            self.changed = True
-        return getattr(self._client, name)
+LOCK, MINE, ANOTHERS, THIRD = "lock:exercise", "mine", "another's", "a third's"
 
 
 @function("client", "lock", "token")
@@ -30,22 +20,51 @@ def gives_back(answer: Any, proof: Any, days: Any, redis: Any, way: Any) -> Grad
             return graded(False, f"{day}: the promise is broken.\n{run.verdict}")
         if not run.useful.holds:
             return graded(False, f"{day}: {run.useful.examples[0]}.")
-    if left_by(answer, redis, MINE) == MINE:
+    redis.set(LOCK, MINE)
+    give_back(answer, redis)
+    if redis.get(LOCK) == MINE:
         return graded(False, "a lease that is its own is not given back.")
-    unlucky = ChangingHands(redis)
-    found = left_by(answer, redis, ANOTHERS), left_by(answer, unlucky, MINE)
-    if found[0] != ANOTHERS or (unlucky.changed and found[1] != ANOTHERS):
-        return graded(False, "it deletes a lease that has become another's.")
+    wrong = (changing_hands(answer, redis, n) for n in range(COMMANDS + 1))
+    if said := next(filter(None, wrong), ""):
+        return graded(False, said)
     return graded(True, "it frees its own lease and nobody else's.")
 
 
-def left_by(answer: Any, client: Any, holder: str) -> Any:
-    """The lock's value after the answer has had it to give back."""
-    client.set(LOCK, holder)
-    answer(client, LOCK, MINE)
-    left = client.get(LOCK)
-    client.expire(LOCK, 0)
-    return left
+def changing_hands(answer: Any, client: Any, number: int) -> str:
+    """What is wrong when others take the lease after so many commands, or ""."""
+    client.set(LOCK, MINE)
+    ends = partial(client.set, LOCK, ANOTHERS)
+    with after_command(client, number, ends) as ended:
+        give_back(answer, client)
+    if ended and client.get(LOCK) != ANOTHERS:
+        return "it deletes a lease that has become another's."
+    client.set(LOCK, ANOTHERS)
+    with after_command(client, number, partial(client.set, LOCK, THIRD, nx=True)):
+        give_back(answer, client)
+    if client.get(LOCK) != ANOTHERS:
+        return "a lease that is another's is free after it, or was for a moment."
+    return ""
+
+
+def give_back(answer: Any, client: Any) -> None:
+    """The answer's work; that it noticed a change meanwhile is no failure."""
+    from redis.exceptions import WatchError
+
+    with suppress(WatchError):
+        answer(client, LOCK, MINE)
+
+
+def judges(answer: Any, proof: Any, bad_days: Any) -> Grade:
+    """A check must also let rebuilds pass that were lost: on a holder's bad days."""
+    grade = check()(answer, proof=proof)
+    if not grade.correct:
+        return grade
+    for day, run in bad_days.items():
+        shown = Recorded(f"the guarded run in which the {day}", run.history, good=True)
+        said = complaint_about(shown, state_of(answer(blind(run.history))) or "")
+        if said:
+            return graded(False, f"{said}.")
+    return grade
 
 
 EXERCISES = {
@@ -56,7 +75,7 @@ EXERCISES = {
         "One script on the server: compare the value with the token, then delete.",
     ),
     "the check": exercise(
-        check(),
+        judges,
         "Count the rebuilds of each page.",
         "Which rebuilds were lost: begun under a lease, and not done within it?",
         "Violated when a page has more rebuilds than 1 + those with a token that "

@@ -3,14 +3,55 @@
 from dataclasses import replace
 from typing import Any
 
-from ..exercises import Grade, check, exercise, function, guardrail
+from ..exercises import Grade, check, exercise, function, graded, guardrail, unfit
+from ..exercises.grade import described
+from ..wait import wait_until
+
+STANDS_STILL = """select case when pg_is_in_recovery()
+ then pg_is_wal_replay_paused() end"""
+
+
+class NoPrice(Exception):
+    """What an answer returned is none."""
 
 
 @function("key", "ask")
 def by_position(answer: Any, proof: Any, forget: Any) -> Grade:
     """The answer is what is done at a miss, together with saves that leave an LSN."""
-    way = replace(proof.guardrail, miss=answer, forget=forget)
-    return guardrail()(way, proof=proof)
+
+    def miss(key: str, ask: Any) -> Any:
+        price = answer(key, ask)
+        if not isinstance(price, tuple):
+            raise NoPrice(f"it returned {described(price)}, and not a price.")
+        return price
+
+    way = replace(proof.guardrail, miss=miss, forget=forget)
+    try:
+        grade = guardrail()(way, proof=proof)
+    except NoPrice as error:
+        return unfit(str(error))
+    if not grade.correct:
+        return grade
+    way = replace(way, miss=lambda key, ask: answer(key, catching_up(ask)))
+    run = proof.attempt(way)
+    if proof.check(run.history).violated:
+        when = "the replica catches up just after it has answered"
+        return graded(False, f"{when}, and its old answer is kept.")
+    return grade
+
+
+def catching_up(ask: Any) -> Any:
+    """Ask as before; a replica that stands still goes on once it has answered."""
+
+    def then(node: Any) -> Any:
+        price = ask(node)
+        if node.value(STANDS_STILL):
+            node.sql("select pg_wal_replay_resume()")
+            late = "the replica does not catch up"
+            wait_until(lambda: not node.bytes_unreplayed(), 10, late)
+        return price
+
+    return then
 
 
 EXERCISES = {

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .. import faults
+from .. import checks, faults
 from ..history import History, Op
 from ..wait import wait_until
 from . import carts, tables
@@ -142,6 +142,25 @@ class Pages:
     def misses(self) -> int:
         """How many keys were asked for in vain, as Redis counts."""
         return self.redis.info("stats")["keyspace_misses"]
+
+
+def works(made: int, shown: int) -> checks.Check:
+    """What must still work behind a guardrail: PostgreSQL makes at most so many pages,
+    and at least so many views show prices."""
+    spared = checks.at_most(
+        made, "pages made by PostgreSQL", where=lambda op: op.op == "rebuild"
+    )
+    seen = checks.at_least(shown, "views with prices", of="read", where=shows_prices)
+
+    def check(history: History) -> checks.Verdict:
+        return checks.combine(spared(history), seen(history))
+
+    return check
+
+
+def shows_prices(op: Op) -> bool:
+    """Whether a "read" was answered, and not by an empty page."""
+    return op.outcome == "ok" and bool(op.value)
 
 
 def lost(history: History, page: str, lease_s: float) -> list[Op]:

@@ -200,8 +200,7 @@ def asked(questions: int, node: str | None = None) -> checks.Check:
     return checks.at_most(
         questions,
         f"questions to {f'the {node}' if node else 'a database'}",
-        of="query",
-        where=lambda op: node in (None, op.node),
+        where=lambda op: op.op == "query" and node in (None, op.node),
     )
 
 
