@@ -21,7 +21,7 @@ EXERCISES = {
                 "a producer with acks=1": ((3, 2, False, 1), False),
                 "a producer with acks=0": ((3, 2, False, 0), False),
                 "a minimum of three": ((3, 3, False, "all"), False),
-                "two copies": ((2, 2, False, "all"), False),
+                "five copies, a minimum of two": ((5, 2, False, "all"), True),
                 "five copies": ((5, 3, False, "all"), True),
             },
         ),
