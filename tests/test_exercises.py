@@ -12,6 +12,7 @@ from labkit import Lab, checks, exercises, faults, show
 from labkit.answers.diagnoses import CASES
 from labkit.checks import Verdict
 from labkit.exercises import (
+    Day,
     agrees,
     attempt,
     check,
@@ -473,6 +474,28 @@ def test_a_check_cannot_spoil_the_recorded_runs():
 
     answered(check(proof), spoils)
     assert answered(check(proof), growing).correct
+
+
+def test_a_check_is_tried_on_days_that_no_run_shows():
+    def goes_back(history):
+        history.ops("read")[0].version = 99
+
+    def reads_nothing(history):
+        for op in history.ops("read"):
+            op.version = 1
+
+    def judge(*days):
+        return answered(check(Proof(), days=days), growing)
+
+    bad = Day("a day on which it goes back", False, goes_back)
+    good = Day("a day on which nothing is written", True, reads_nothing)
+    assert judge(bad, good).text == "it judges 8 runs as they were."
+    assert judge(bad._replace(good=True)).text == (
+        "it refuses a day on which it goes back."
+    )
+    assert judge(good._replace(good=False)).text == (
+        "it lets through a day on which nothing is written."
+    )
 
 
 def test_a_check_of_usefulness_is_tried_on_the_half_that_closes_the_shop():

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..exercises import Grade, exercise, guardrail, score, unfit
+from psycopg import Error
+
+from ..exercises import Grade, exercise, function, graded, guardrail, score, unfit
 
 
 def stops_pages(
@@ -21,6 +23,24 @@ def stops_pages(
     )
 
 
+@function("run", "session")
+def fills(answer: Any, proof: Any = None) -> Grade:
+    """As the judge of guardrails, and with what the server said to the fill."""
+    said: list[str] = []
+
+    def fill(run: Any, session: Any) -> None:
+        try:
+            answer(run, session)
+        except Error as error:
+            said.append(str(error).splitlines()[0])
+            raise
+
+    grade = guardrail()(fill, proof)
+    if grade.correct or not said:
+        return grade
+    return graded(False, f"the server said to your fill: {said[0]}.\n{grade.text}")
+
+
 EXERCISES = {
     "who stops the pages": exercise(
         stops_pages,
@@ -31,7 +51,7 @@ EXERCISES = {
         "is the lock that no reader stands beside.",
     ),
     "another fill": exercise(
-        guardrail(),
+        fills,
         "A lock is kept until its transaction ends: how many rows may one transaction "
         "touch?",
         "How does a batch know where it begins, if it must not search?",

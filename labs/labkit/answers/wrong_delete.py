@@ -1,9 +1,11 @@
 """Answers to labs/wrong_delete.ipynb: spoilers ahead."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ..exercises import Grade, exercise, function, graded, parts
+from ..runtimes import StartFailed
 
 
 @function("xid")
@@ -15,11 +17,25 @@ def by_time(answer: Any, proof: Any, way: Callable[..., Any], job: Any) -> Grade
         answer(job.xid)
 
     for fault_on in (True, False):
-        run = proof.attempt(way(blindly), fault_on=fault_on)
+        try:
+            run = proof.attempt(way(blindly), fault_on=fault_on)
+        except StartFailed as error:
+            return graded(False, f"no server comes back: {reason(error)}.")
         when = "under the fault" if fault_on else "when nothing was deleted"
         if not run.verdict.holds:
             return graded(False, f"{when}, orders are gone.\n{run.verdict}")
     return graded(True, f"all orders are back.\n{run.verdict}")
+
+
+SIGNS = "unrecognized configuration parameter", "invalid value for", "FATAL:"
+
+
+def reason(error: StartFailed) -> str:
+    """Why a server that is restored does not start: the first line of its log that
+    says so."""
+    lines = str(error).splitlines()
+    said = [line for line in lines if any(sign in line for sign in SIGNS)]
+    return re.sub(r".*(LOG|FATAL): +", "", (said or lines)[0])
 
 
 EXERCISES = {

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from ..history import History, Op
+from .common import named
 from .registry import Check, Findings, check, make, number, register
 
 
@@ -15,11 +16,14 @@ from .registry import Check, Findings, check, make, number, register
     "Whoever asks is answered, and not with an error.",
     "nobody asked",
 )
-def everybody_is_answered(history: History, *, asks: str = "read") -> Findings:
+def everybody_is_answered(
+    history: History, *, asks: str | tuple[str, ...] = "read"
+) -> Findings:
     """Is everybody answered?
 
-    A *request* is an operation named `asks` that a client set out to do; what the
-    system does in answer (`inner`) is none. It is *answered* when it is acknowledged.
+    A *request* is an operation named `asks`, or by one of several names, that a client
+    set out to do; what the system does in answer (`inner`) is none. It is *answered*
+    when it is acknowledged.
 
     Violation: a request that was not answered, whether it failed or is in doubt. The
     examples are what clients were told; which of them were refused is often luck.
@@ -29,7 +33,9 @@ def everybody_is_answered(history: History, *, asks: str = "read") -> Findings:
     Cost: O(n).
     """
     findings = Findings()
-    for op in history.ops(asks, inner=False):
+    for op in named(history, *([asks] if isinstance(asks, str) else asks)):
+        if op.inner:
+            continue
         findings.checked += 1
         if op.outcome != "ok":
             # an error of a connection begins with an address, which differs

@@ -18,10 +18,11 @@ from .grade import (
     unfit,
 )
 from .graders import agrees, choice, function, number, parts, score
-from .judge import check, guardrail, keeps
+from .judge import Day, check, guardrail, keeps
 from .records import keep
 
 __all__ = [
+    "Day",
     "Exercise",
     "Grade",
     "Grader",

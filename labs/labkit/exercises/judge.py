@@ -119,6 +119,18 @@ def seen(verdict: Verdict) -> str:
     return "\n".join([head, *(f"  {example}" for example in verdict.examples)])
 
 
+class Day(NamedTuple):
+    """A day that no recorded run shows, made of one that does.
+
+    name: as a check is told of it, "a day on which a page fails at once". good: whether
+    it keeps the promise. change: turns a copy of the guarded run's history into it.
+    """
+
+    name: str
+    good: bool
+    change: Callable[[History], object]
+
+
 class Recorded(NamedTuple):
     """A recorded run as a judge sees it: its name, and whether it keeps the promise."""
 
@@ -127,7 +139,9 @@ class Recorded(NamedTuple):
     good: bool
 
 
-def check(proof: Any = None, about: About = "promise") -> Grader:
+def check(
+    proof: Any = None, about: About = "promise", days: Iterable[Day] = ()
+) -> Grader:
     """Correct when the answer tells the good runs of a proof from the bad ones.
 
     The answer is a function of a history that returns a Verdict, or True when the
@@ -135,14 +149,16 @@ def check(proof: Any = None, about: About = "promise") -> Grader:
     about "promise": control, guarded and idle must hold; incident, unguarded and each
     half measure that breaks the promise must not. about "useful": what must still work;
     guarded and idle must hold where the proof asks it of them, and each half measure
-    that is not useful must not. An answer learns by name which bad run it let through,
+    that is not useful must not. days: more to judge, for an answer that comes out right
+    on the recorded runs by chance. An answer learns by name which bad run it let through,
     and which good one it refused.
     """
 
     def grader(answer: Any, proof: Any = proof) -> Grade:
         if wrong := misfit(answer, ("history",)):
             return unfit(wrong)
-        told, right, runs = [], 0, list(recorded(several(proof), about))
+        runs = [*recorded(several(proof), about), *made(several(proof), days)]
+        told, right = [], 0
         for run in runs:
             says = answer(blind(run.history))
             if (state := state_of(says)) is None:
@@ -192,6 +208,14 @@ def recorded(proofs: Iterable[Any], about: About) -> Iterable[Recorded]:
             # a check of the promise need not see that a shop is closed
             if broken is not None and broken.violated:
                 yield Recorded(f"the half measure {name!r}", run.history, False)
+
+
+def made(proofs: Sequence[Any], days: Iterable[Day]) -> Iterable[Recorded]:
+    """Further days, each made of the guarded run of the first proof."""
+    for day in days:
+        history = blind(proofs[0].runs["guarded"].history)
+        day.change(history)
+        yield Recorded(day.name, history, day.good)
 
 
 def blind(history: History) -> History:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..servers.postgres import PostgresNode
 
 
+PATIENCE_MS = 2000  # then an order that is locked out counts as refused
 TRIES = 3  # a session that broke, an address that refuses, the right one
 
 
@@ -100,7 +101,7 @@ class AppServer:
 
     def connect(self) -> None:
         """A new session at the address that it has."""
-        told = f"-c shop.epoch={self.epoch}"
+        told = f"-c shop.epoch={self.epoch} -c lock_timeout={PATIENCE_MS}"
         self.session = self.node.connect(options=told, application_name=self.name)
 
     def take(

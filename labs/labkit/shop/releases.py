@@ -15,9 +15,10 @@ from ..history import History, Op
 from ..wait import wait_until
 from . import tables
 from .crowd import Crowd, names
-from .records import Recorder, refusable
+from .records import Recorder, figure, refusable
 
 if TYPE_CHECKING:
+    from ..proof import Run
     from ..servers.postgres import PostgresNode
 
 MIGRATION = "migration"  # the name of its session
@@ -29,6 +30,8 @@ create or replace function fill(id integer) returns text language sql
 as $$ select pg_sleep(current_setting('shop.row_ms')::float / 1000);
       select 'note ' || nextval('filled') $$"""
 FILLED = "select last_value - (not is_called)::int from filled"
+HAS_NOTE = """select count(*) from pg_attribute
+ where attrelid = 'products'::regclass and attname = 'note'"""
 Client = tuple[str, tables.Connection]  # name, session
 
 
@@ -71,16 +74,28 @@ def save(run: Recorder, client: Client, product: int, query: str, key: str) -> O
 
 
 def deploy(
-    run: Recorder, node: PostgresNode, way: Callable[[Recorder, Any], object]
+    run: Recorder,
+    node: PostgresNode,
+    way: Callable[[Recorder, Any], object],
+    left: str = "",
 ) -> Crowd:
-    """Start a migration, way(run, session), in a thread: "migrate", refusable."""
+    """Start a migration, way(run, session), in a thread: "migrate", refusable.
+
+    left: a query for one value, asked when the migration is over, whether it failed or
+    not, and entered as the figure "left": what it says of itself may be wrong.
+    """
 
     def migrate() -> None:
         with (
             node.connect(application_name=MIGRATION) as session,
             refusable(run, "release", "migrate", "products"),
         ):
-            way(run, session)
+            try:
+                way(run, session)
+            finally:
+                if left:
+                    [[value]] = session.execute(left.encode()).fetchall()
+                    figure(run, node.name, "left", value)
 
     release = Crowd()
     release.send(migrate)
@@ -88,14 +103,29 @@ def deploy(
 
 
 def until_it_waits(
-    release: Crowd, node: PostgresNode, event: str = "Lock", within: float = 20
+    run: Run, release: Crowd, node: PostgresNode, wave: int, within: float = 20
 ) -> None:
-    """Wait until the migration waits for an event, or has ended."""
-    wait_until(
-        lambda: not release.unanswered or tables.waiting(node, MIGRATION, event),
-        within,
-        f"the migration neither ends nor waits for {event}",
-    )
+    """Wait until the migration waits for a lock, has ended, or has tried in vain more
+    than `wave` times: one that never stands in the queue lets clients come as well."""
+
+    def in_the_way() -> bool:
+        tries = [one for one in run.history.ops("try") if one.t_ret is not None]
+        waits = len(tries) > wave or tables.waiting(node, MIGRATION)
+        return bool(waits) or not release.unanswered
+
+    late = "the migration neither ends nor waits nor tries"
+    wait_until(in_the_way, within, late)
+
+
+def until_filled(
+    release: Crowd, node: PostgresNode, rows: int, within: float = 20
+) -> None:
+    """Wait until that many rows have a note, or the migration has ended."""
+
+    def begun() -> bool:
+        return not release.unanswered or node.value(FILLED) >= rows
+
+    wait_until(begun, within, "the fill does not begin")
 
 
 def within(ms: float, of: str | tuple[str, ...]) -> checks.Check:

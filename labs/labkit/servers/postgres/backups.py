@@ -102,11 +102,12 @@ class Backups:
         )
         self.run("sh", "-c", fill, "sh", str(there), str(self.place / "backup"), lines)
         log = str(self.place / "restored.log")
+        self.run("rm", "-f", log)
         try:
             self.run("pg_ctl", "-D", str(there), "-l", log, "-w", "start")
             yield self._promoted()
         except OSError as error:
-            raise StartFailed(f"{error}\n{self.run('tail', '-n', '5', log)}") from None
+            raise StartFailed(f"{error}\n{self.run('tail', '-n', '20', log)}") from None
         finally:
             with suppress(OSError):  # it may not have come up
                 self.run("pg_ctl", "-D", str(there), "-m", "immediate", "stop")
