@@ -150,8 +150,8 @@ def check(
     half measure that breaks the promise must not. about "useful": what must still work;
     guarded and idle must hold where the proof asks it of them, and each half measure
     that is not useful must not. days: more to judge, for an answer that comes out right
-    on the recorded runs by chance. An answer learns by name which bad run it let through,
-    and which good one it refused.
+    on the recorded runs by chance. An answer learns by name which bad run it let
+    through, and which good one it refused.
     """
 
     def grader(answer: Any, proof: Any = proof) -> Grade:
