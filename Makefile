@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help ready incident test notebooks class book links store bench soak budget lint
-.PHONY: oracles growth hero lock clean
+.PHONY: oracles growth hero pictures lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
@@ -62,6 +62,9 @@ book: .venv/.installed ## build the site into _build/html
 
 hero: .venv/.labs ## record the incident of the front page anew, on real servers
 	@$(PY) tools/hero.py
+
+pictures: book ## make the pictures of README and of links to the site
+	@$(PY) tools/pictures.py
 
 links: .venv/.installed ## follow every link out of the book (needs the network)
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . --builder linkcheck

@@ -13,11 +13,12 @@ from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urldefrag, urlencode, urljoin, urlsplit
 
 import book_model
 import playwright.sync_api
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from forms import contrast
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVIEST = 1_200_000  # bytes of a page with all that it loads, uncompressed
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
+PAPER = {"width": 718, "height": 1000}  # A4 between its margins
 
 
 PAGES = [f"{name}.html" for name in book_model.read().docnames]
@@ -56,6 +58,8 @@ class Visit:
     width: int = 0
     unnamed: list = field(default_factory=list)
     too_wide: list = field(default_factory=list)
+    broken_words: list = field(default_factory=list)
+    on_paper: list = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +152,11 @@ def observe(tab, address, page):
     seen.too_wide = tab.evaluate(TOO_WIDE)
     tab.set_viewport_size(PHONE)
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
+    seen.broken_words = tab.evaluate(BROKEN_WORDS)
+    tab.set_viewport_size(PAPER)
+    tab.emulate_media(media="print", color_scheme="dark")
+    seen.on_paper = tab.evaluate(ON_PAPER)
+    tab.emulate_media(media="null", color_scheme="null")
     seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
     seen.weight = sum(weight(r) for r in responses if r.ok)
     tab.set_viewport_size(DESK)
@@ -219,6 +228,43 @@ TOO_WIDE = """() => [...document.querySelectorAll("article table")]
   .map(table => table.innerText.slice(0, 200))"""
 
 
+# Words of a table's cells that stand on two lines; long names of code may.
+BROKEN_WORDS = """() => {
+  const lines = (text, word) => {
+    const range = document.createRange();
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+  };
+  const found = [];
+  for (const cell of document.querySelectorAll("article :is(td, th)")) {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode())
+      for (const word of texts.currentNode.data.matchAll(/[A-Za-z]{3,}/g))
+        if (lines(texts.currentNode, word) > 1) found.push(word[0]);
+  }
+  return found;
+}"""
+
+# What paper would not show: what has to be scrolled to, or unfolded, or is dark.
+ON_PAPER = """() => {
+  const cut = e => e.clientWidth && e.scrollWidth > e.clientWidth + 1
+    && getComputedStyle(e).overflowX !== "visible";
+  const folded = e => !e.checkVisibility({contentVisibilityAuto: true,
+    visibilityProperty: true});
+  const within = "article :is(details > :not(summary, script, style), .admonition > *)";
+  const dark = e => getComputedStyle(e).backgroundColor.match(/\\d+/g).slice(0, 3)
+    .every(part => part < 128) && !getComputedStyle(e).backgroundColor.endsWith(" 0)");
+  const told = (what, all, is) => [...all].filter(is)
+    .map(e => `${what}: ${e.outerHTML.slice(0, 200)}`);
+  return [
+    ...told("cut", document.querySelectorAll("article, article *"), cut),
+    ...told("folded", document.querySelectorAll(within), folded),
+    ...told("dark", document.querySelectorAll("body, article, article pre"), dark),
+  ];
+}"""
+
+
 def test_a_page_asks_nothing_of_another_host(visit, address):
     elsewhere = [url for url in visit.requests if not url.startswith(address)]
     assert not [url for url in elsewhere if not url.startswith(("data:", "blob:"))]
@@ -234,6 +280,46 @@ def test_a_page_fits_a_phone(visit):
 
 def test_a_table_fits_its_page_at_a_desk(visit):
     assert not visit.too_wide
+
+
+def test_no_column_is_narrower_than_its_words_on_a_phone(visit):
+    assert not visit.broken_words
+
+
+def test_a_page_is_printed_whole_unfolded_and_light(visit):
+    assert not visit.on_paper
+
+
+# The colours of code are the same on every page, and there are thousands of words.
+CODE = "labs/read_your_writes.html"
+RULES = {
+    "resultTypes": ["violations"],
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
+
+
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("light", DESK), ("dark", PHONE)],
+    ids=["by day at a desk", "by night on a phone"],
+)
+def test_a_page_can_be_used_by_everybody(visitor, address, page, theme, size):
+    """As far as axe can tell, a program that knows the rules of the web."""
+    visitor.set_viewport_size(size)
+    visitor.emulate_media(color_scheme=theme)
+    arrive(visitor, address + page, "load")
+    skipped = [] if page == CODE else [[".highlight pre > span"]]
+    found = Axe().run(visitor, context={"exclude": skipped}, options=RULES)
+    visitor.emulate_media(color_scheme="null")
+    visitor.set_viewport_size(DESK)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_copy_buttons_are_no_stops_of_the_keyboard(tab):
+    buttons = tab.locator(".copybtn")
+    assert buttons.count()
+    stops = "all => all.filter(one => one.tabIndex >= 0 || !one.ariaLabel).length"
+    assert buttons.evaluate_all(stops) == 0
 
 
 def test_every_picture_and_control_has_words(visit):
@@ -380,6 +466,56 @@ def test_search_finds_a_word_of_the_book_and_opens_its_page(reader, address):
     reader.wait_for_load_state("load")
     assert "search.html" not in reader.url
     assert "partition" in reader.locator("article").inner_text().lower()
+
+
+@pytest.mark.parametrize(
+    ("asked", "found_on"),
+    [
+        ("40001", "book/read_replicas"),
+        ("53300", "book/fewer_trips"),
+        ("sorry, too many clients already", "book/fewer_trips"),
+        ("canceling statement due to conflict with recovery", "book/read_replicas"),
+        ("has already been removed", "book/read_replicas"),
+        ("max_slot_wal_keep_size", "book/read_replicas"),
+        ("min.insync.replicas", "book/acknowledgements"),
+    ],
+)
+def test_search_finds_codes_messages_and_settings(reader, address, asked, found_on):
+    arrive(reader, f"{address}search.html?{urlencode({'q': asked})}", "load")
+    reader.locator("#search-results .search-summary", has_text="finished").wait_for()
+    links = reader.locator("#search-results li a")
+    there = {
+        urlsplit(a).path for a in links.evaluate_all("all => all.map(a => a.href)")
+    }
+    assert f"/{found_on}.html" in there
+
+
+def test_the_search_icon_covers_nothing(reader, address):
+    arrive(reader, f"{address}search.html", "load")
+    reader.set_viewport_size(PHONE)
+    form = reader.locator("article form.bd-search, main form.bd-search").first
+    icon = form.locator("i").bounding_box()
+    begins = form.locator("input").evaluate(
+        "e => e.getBoundingClientRect().x + parseFloat(getComputedStyle(e).paddingLeft)"
+    )
+    reader.set_viewport_size(DESK)
+    assert icon["x"] + icon["width"] <= begins
+
+
+def test_a_lab_is_described_by_its_promise(site, lab):
+    head = (site / lab).read_text("utf-8").partition("</head>")[0]
+    told = re.findall(
+        r'<meta (?:name|property)="(?:og:)?description" content="(.*?)"', head
+    )
+    assert len(told) == 2
+    assert told[0] == told[1]
+    assert not re.search("control|stored run", told[0], re.I)
+
+
+def test_a_link_to_the_site_shows_a_picture(site, page):
+    head = (site / page).read_text("utf-8").partition("</head>")[0]
+    picture = re.search(r'<meta property="og:image" content="(.*?)"', head)[1]
+    assert (site / "_static" / Path(urlsplit(picture).path).name).is_file()
 
 
 class Links(HTMLParser):

@@ -42,10 +42,6 @@ def slim(app: Sphinx, error: Exception | None) -> None:
     shutil.rmtree(static / "vendor" / "fontawesome", ignore_errors=True)
     for source_map in static.rglob("*.map"):
         source_map.unlink()
-    # a fold's button has words of its own: its chevron is for the eye alone
-    folds = static / "togglebutton.js"
-    hidden = folds.read_text("utf-8").replace("<svg ", '<svg aria-hidden="true" ')
-    folds.write_text(hidden, "utf-8")
 
 
 def without_icons(css: str) -> str:
