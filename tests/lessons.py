@@ -61,7 +61,6 @@ def guardrail_disabled(proof: Proof) -> None:
 
 def check_blind(proof: Proof) -> None:
     seeing = proof.check
-    proof.useful = None  # else the proof refuses a check that holds another one
     proof.check = lambda history: dataclasses.replace(
         seeing(history), state="holds", violations=0, examples=()
     )

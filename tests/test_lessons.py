@@ -15,8 +15,6 @@ ROOT = Path(__file__).parents[1]
 LABS = sorted((ROOT / "labs").glob("*.ipynb"))
 MUTANTS = ("fault_disabled", "guardrail_disabled", "check_blind")
 ALLOWED = tomllib.loads((ROOT / "tests" / "lessons.toml").read_text())
-# Labs that are still to be given half measures; each leaves the list when it has them.
-BEFORE = set(ALLOWED["before"])
 
 
 def run(*words):
@@ -44,8 +42,6 @@ def test_each_lesson_goes_red_when_any_part_of_it_is_taken_out(lab):
     assert told["proofs"].keys() == stored.keys()
     for name, tried in told["proofs"].items():
         assert tried["mutants"] == dict.fromkeys(MUTANTS, "red"), name
-        if lab.stem in BEFORE:
-            continue
         assert tried["useful"], f"{name}: it does not say what must still work"
         assert {"control", "incident", "guarded", "idle", "unguarded"} == set(
             tried["runs"]
@@ -56,9 +52,8 @@ def test_each_lesson_goes_red_when_any_part_of_it_is_taken_out(lab):
                 f"{name}, {half}: {answer}"
             )
         assert not tried["unlike"], f"{name}: judged by more than the history"
-    if lab.stem not in BEFORE:
-        idle = idle_waits(lab, told["never waited"])
-        assert not idle, "true at the first look in every run; see tests/lessons.toml"
+    idle = idle_waits(lab, told["never waited"])
+    assert not idle, "true at the first look in every run; see tests/lessons.toml"
 
 
 def idle_waits(lab, places):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 
 import book_model
@@ -20,7 +19,6 @@ import budget
 import nbformat
 import runner
 import store
-from book_model import ROOT
 from nbformat import NotebookNode
 from runner import code, tags
 
@@ -304,22 +302,6 @@ STORED: list[Rule] = [
     verdicts_are_shown,
     stored_as_the_tool_stores,
 ]
-# Labs that are still to be rewritten are in `before` of tests/lessons.toml, and need
-# not keep these yet. A lab that is rewritten leaves that list.
-NEW = {
-    steps_come_in_order,
-    sections_guide_the_reader,
-    it_fits_its_budget,
-    the_reader_is_asked_first,
-    the_knobs_keep_their_servers,
-}
-LESSONS = tomllib.loads((ROOT / "tests" / "lessons.toml").read_text("utf-8"))
-BEFORE = set(LESSONS.get("before", []))
-
-
-def written(lab: str) -> list[Rule]:
-    """The rules on what an author writes, as far as this lab must keep them."""
-    return [rule for rule in WRITTEN if lab not in BEFORE or rule not in NEW]
 
 
 def complaints(notebook: NotebookNode, rules: list[Rule]) -> list[str]:
@@ -330,7 +312,7 @@ def complaints(notebook: NotebookNode, rules: list[Rule]) -> list[str]:
 def main(names: list[str]) -> int:
     found = 0
     for lab in book_model.labs_or_exit(names):
-        for text in complaints(runner.read(lab.path), written(lab.name) + STORED):
+        for text in complaints(runner.read(lab.path), WRITTEN + STORED):
             found += 1
             print(f"{lab.name}: {text}")
     return 1 if found else 0

@@ -273,7 +273,7 @@ class Proof:
         fault: Callable[[], Fault] | None = None,
     ) -> Run:
         for function, what in ((self.check, "check"), (self.useful, "useful")):
-            if function and self.useful:
+            if function:
                 refuse_impure(function, f"{self.name}: its `{what}`")
         if self.reset:
             self.reset()
@@ -333,11 +333,7 @@ class Proof:
     def _same_amounts(self, run: Run) -> None:
         first = next(iter(self.runs.values()))
         assert run.verdict is not None and first.verdict is not None
-        if (
-            self.useful
-            and not self.amounts
-            and run.verdict.amounts != first.verdict.amounts
-        ):
+        if not self.amounts and run.verdict.amounts != first.verdict.amounts:
             raise ProofFailed(
                 f"{self.name}: {run.name} checked {told(run.verdict.amounts)}, and "
                 f"{first.name} {told(first.verdict.amounts)}: two runs that check "
