@@ -65,7 +65,9 @@ class Backups:
     def archive_the_rest(self, within: float = 20) -> None:
         """Close the segment in use and wait until it is archived. A server that is left
         alone does so after `archive_timeout`, if that is set."""
-        segment = self.primary.value("select pg_walfile_name(pg_switch_wal())")
+        # a byte back: when nothing was written since, it returns where the next begins
+        closed = "select pg_walfile_name(pg_switch_wal() - 1::numeric)"
+        segment = self.primary.value(closed)
         wait_until(
             lambda: self.primary.value(LAST) >= segment,
             within,
