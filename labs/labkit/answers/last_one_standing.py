@@ -22,6 +22,7 @@ EXERCISES = {
                 "a producer with acks=0": ((3, 2, False, 0), False),
                 "a minimum of three": ((3, 3, False, "all"), False),
                 "five copies, a minimum of two": ((5, 2, False, "all"), True),
+                "two copies": ((2, 2, False, "all"), False),
                 "five copies": ((5, 3, False, "all"), True),
             },
         ),

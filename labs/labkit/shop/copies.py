@@ -77,6 +77,12 @@ class Copies(Topics):
         producer.partitions_for(self.name)
         return producer
 
+    def open(self) -> None:
+        """Put a first record into each partition, a mark, so that no customer waits for
+        what a broker does only then."""
+        self.put_marks(partitions=self.places, producer=self.ready())
+        close_producer(self._made.pop())
+
     def order(self, producer: KafkaProducer, number: int) -> Any:
         """Hand over order `number`; a future of its partition and offset."""
         place = number % len(self.places)
