@@ -117,6 +117,10 @@ def widget_state(nb: NotebookNode) -> None:
     nb.metadata.widgets = {"state": {}}
 
 
+def said_on_stderr(nb: NotebookNode) -> None:
+    by_id(nb, "panel").outputs.append(v4.new_output("stream", name="stderr", text="!"))
+
+
 def widget_view(nb: NotebookNode) -> None:
     by_id(nb, "panel").outputs[0].data[store.WIDGET] = {"model_id": "1"}
 
@@ -172,6 +176,7 @@ def split_stream(nb: NotebookNode) -> None:
     ("spoil", "complaint"),
     [
         (widget_state, "widget state is stored"),
+        (said_on_stderr, "cell 'panel' wrote to stderr"),
         (widget_view, "stores a widget"),
         (no_alt, "no alt text"),
         (no_caption, "no caption"),

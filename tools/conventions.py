@@ -238,6 +238,12 @@ def only_expected_errors(notebook: NotebookNode) -> Iterator[str]:
             yield f"cell '{cell.id}' {'raised' if failed else 'should have raised'}"
 
 
+def nothing_on_stderr(notebook: NotebookNode) -> Iterator[str]:
+    for cell in code(notebook):
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            yield f"cell '{cell.id}' wrote to stderr, about this computer: store again"
+
+
 def no_widget_state(notebook: NotebookNode) -> Iterator[str]:
     if "widgets" in notebook.metadata:
         yield "widget state is stored"
@@ -298,6 +304,7 @@ STORED: list[Rule] = [
     every_cell_ran_in_order,
     only_expected_errors,
     no_widget_state,
+    nothing_on_stderr,
     figures_speak,
     verdicts_are_shown,
     stored_as_the_tool_stores,
