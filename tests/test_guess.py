@@ -121,7 +121,7 @@ def test_a_second_question_goes_on_covering_what_follows_it(opened):
     tab = opened(lab(guess_box()).replace(FOLLOWING, inner))
     tab.locator("input").first.fill("7")
     tab.locator("input").first.press("Enter")
-    assert tab.get_by_text("And how many later?").is_visible()
+    tab.get_by_text("And how many later?").wait_for(state="visible")
     assert visible(tab) == ["other"]
 
 
