@@ -8,7 +8,7 @@ from labkit import History, Kafka, Lab, Postgres, Run, checks, shop
 from labkit.shop.packers import Way
 
 SETTINGS = {
-    "broker.session.timeout.ms": "4000",  # a busy machine is slow to look
+    "broker.session.timeout.ms": "9000",  # a busy machine is slow to look
     "broker.heartbeat.interval.ms": "200",
     "unclean.leader.election.interval.ms": "500",
 }
