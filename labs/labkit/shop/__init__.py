@@ -25,7 +25,6 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `cancel_waits`, `promote`, `ask_again`
     night     `Night`: a cleanup on the primary, reports on a replica, and a `Heart`
               whose beats are `watched` there
-    staff     processes with a session that can be killed at a named point
     staff     processes with a session that can be killed after any step of their work
     outbox    orders and what tells of them: an outbox, events, parcels, `agree`
     topics    Kafka. `Topics(kafka)`: `fresh` topics, `produce`, `work` (a worker for
