@@ -6,7 +6,7 @@ import pytest
 
 from labkit import History, Lab, Postgres, Run, checks, faults
 from labkit.shop.night import Night, price, until_met
-from labkit.shop.tables import until_gone
+from labkit.shop.tables import hang_up, left_open, until_gone
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +119,29 @@ def test_a_stuck_replica_has_received_all_beats_and_shows_none(night, db):
         night.stuck(5)
         assert db.replica.value("select beat from heartbeat") == 0
     assert db.replica.value("select beat from heartbeat") == 5
+
+
+def test_a_report_that_has_ended_holds_nothing_back(db, night):
+    dead = "select dead_tuple_count from pgstattuple('page_view')"
+    primary = db.primary
+    for _ in range(20):
+        primary.sql("drop table if exists page_view")
+        primary.sql("create table page_view as select generate_series(1, 100) product")
+        with left_open(primary, "select count(*) from page_view"):
+            primary.sql("delete from page_view")
+        primary.sql("vacuum page_view")
+        assert primary.value(dead) == 0
+
+
+def test_a_session_that_the_server_has_ended_can_be_given_up(db):
+    with left_open(db.primary, "select 1", name="gone") as session:
+        hang_up(db.primary, "gone")
+    assert session.closed
+
+
+def test_a_stuck_night_is_known_on_the_primary(db, night):
+    db.replica.set(max_standby_streaming_delay="-1")
+    with night.long_report(db.replica):
+        night.stuck(3)
+        assert db.replica.told()
+        assert db.replica.bytes_unreplayed() > 0

@@ -6,7 +6,6 @@ old as the row on a replica is, so old is everything there.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import psycopg
 
 from ..faults import Body, Fault, fault
 from ..history import History, Op
+from ..servers.postgres import give_up
 from ..wait import wait_until
 from .crowd import Crowd
 from .records import Recorder, figure, figures, refusable
@@ -179,11 +179,13 @@ class Night:
 
     def stuck(self, beats: int) -> None:
         """A cleanup and that many beats that nobody records, with a replica that waits
-        for ever, until it does."""
+        for ever, until it does and the primary knows what it has received."""
         self.cleanup()
         for number in range(1, beats + 1):
             self.heart.beat(None, number)
-        self.db.replica.settle(self.db.primary.lsn())
+        replica = self.db.replica
+        replica.settle(self.db.primary.lsn())
+        replica.until(replica.told, 10, "tell that it has received everything")
 
 
 def price(run: Any) -> dict[str, Any]:
@@ -247,6 +249,5 @@ class Reports:
     def end(self, *who: str) -> None:
         """The sessions of these, or of all, are closed."""
         for name in who or tuple(self._open):
-            with contextlib.suppress(psycopg.Error):
-                if name in self._open:
-                    self._open.pop(name)[1].close()
+            if name in self._open:
+                give_up(self._open.pop(name)[1])

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import Verdict, everybody_is_answered
 from ..faults import Body, fault
 from ..history import History
+from ..servers.postgres import give_up
 from ..wait import TimedOut, wait_until
 from . import tables
 from .crowd import Crowd
@@ -81,7 +82,7 @@ def _slow_moment(moment: SlowMoment, longer: float) -> Body:
     moment._lock, moment._longer, moment._held = lock, longer, 0
     yield lambda: moment._held
     moment._lock = None
-    lock.close()
+    give_up(lock)
 
 
 def come(

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from ..history import Op
+from ..servers.postgres import give_up
 from ..wait import wait_until
 from . import schema
 from .records import Recorder, read_back, refusable
@@ -238,7 +239,7 @@ def left_open(
             session.execute(statement.encode())
         yield session
     finally:
-        session.close()
+        give_up(session)
 
 
 WHO = "(application_name = %(who)s or usename = %(who)s)"

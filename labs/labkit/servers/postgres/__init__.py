@@ -92,6 +92,17 @@ class PostgresNode(Node):
             self._own = None
 
 
+def give_up(session: psycopg.Connection[Any]) -> None:
+    """Roll back and close a session, which may have been ended by the server.
+
+    Closing alone only says goodbye: the server may hold locks and the snapshot a moment
+    longer. When a rollback is answered they are gone.
+    """
+    with contextlib.suppress(psycopg.Error):
+        session.rollback()
+    session.close()
+
+
 # At the beginning of a page the insert position stands behind the page's header (24
 # bytes, 40 in a segment's first page), where no record ends: a replica that has
 # replayed everything never reaches it. The page's border is then the end of the WAL.
@@ -184,6 +195,12 @@ class Replica(PostgresNode):
         """Whether `lsn` has arrived, and was replayed or is waiting for something that
         may last: then readers see now what they will see until that ends."""
         return self.ask(SETTLED, {"lsn": lsn})
+
+    def told(self) -> bool:
+        """Whether the primary knows that this replica has received all there is."""
+        query = """select count(*) from pg_stat_replication
+            where application_name = %s and flush_lsn >= pg_current_wal_lsn()"""
+        return bool(self.primary.ask(query, [self.name]))
 
     def settle(self, lsn: str, within: float = 10) -> None:
         """Wait until `has_settled(lsn)`: the moment after a write, however the replica
