@@ -99,3 +99,34 @@ def test_preparing_all_servers_takes_it_along(folder, tmp_path):
     process.write_text(shown)
     assert done.returncode == 0, done.stderr
     assert "the toy is prepared" in done.stdout
+
+
+def test_the_benchmark_times_its_start(folder):
+    done = python(folder, str(ROOT / "tools" / "bench.py"), "--only", "toy")
+    assert re.search(r"^Toy, answers +labkit +\d+\.\d{3} ", done.stdout, re.M), (
+        done.stdout + done.stderr
+    )
+
+
+PLAIN = """
+def ours(bench):
+    from . import Toy
+    bench.start(Toy())
+    bench.mark("page")
+
+def by_hand(bench):
+    bench.mark("page")
+
+PLAIN = {"by hand": by_hand}
+TARGETS = {"page": 1000}
+"""
+
+
+def test_the_benchmark_times_the_plain_way_that_it_brings(folder):
+    brought = folder / "toy" / "bench.py"
+    brought.write_text(PLAIN)
+    done = python(folder, str(ROOT / "tools" / "bench.py"), "--only", "toy")
+    brought.unlink()
+    row = r"^Toy, page +{} +\d+\.\d{{3}} .*{}$"
+    for way, end in (("labkit", r" 1000\.00 .*"), ("by hand", "")):
+        assert re.search(row.format(way, end), done.stdout, re.M), done.stdout

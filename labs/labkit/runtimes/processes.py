@@ -131,7 +131,8 @@ class ProcessMachine(Machine):
                 except psutil.AccessDenied:
                     return wanted
                 found |= {
-                    (one.laddr.ip, one.laddr.port)
+                    # Java may open a socket for both families, which tells it so
+                    (one.laddr.ip.removeprefix("::ffff:"), one.laddr.port)
                     for one in seen
                     if one.status == psutil.CONN_LISTEN
                 }

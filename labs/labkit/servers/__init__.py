@@ -6,10 +6,11 @@
     redis/process.py     `Process`: how it runs as a process, and what is prepared once
     redis/container.py   `Container`: its image, and how it runs in a container
     redis/errors.py      `settled`: which of its errors say that nothing was done
+    redis/bench.py       how soon it can be used, and the plain way beside it
 
-One of process.py and container.py is enough; conf.py and errors.py are for those that
-need them. Nothing else has to be told of a new package. LABS_SERVERS may name folders
-(with ":" between them) that hold further ones.
+One of process.py and container.py is enough; the others are for those that need them.
+Nothing else has to be told of a new package. LABS_SERVERS may name folders (with ":"
+between them) that hold further ones.
 """
 
 from __future__ import annotations
