@@ -271,3 +271,9 @@ def test_jupyter_is_told_that_one_is_root_and_only_then(
     monkeypatch.setattr(notebooks.os, "geteuid", lambda: user)
     assert notebooks.as_root() == words
     assert bool(capsys.readouterr().out) == bool(words)
+
+
+def test_jupyter_finds_loopback_where_localhost_is_no_name(monkeypatch) -> None:
+    monkeypatch.setattr(notebooks.sys, "argv", ["notebooks.py", "--no-browser"])
+    words = notebooks.command()
+    assert "--ServerApp.ip=127.0.0.1" in words and words[-1] == "--no-browser"

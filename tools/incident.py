@@ -11,13 +11,18 @@ Exit status: 0 when no cell raised, so every verdict came out as the lab says it
 
 from __future__ import annotations
 
+import os
+import sys
+
+if __name__ == "__main__" and os.environ.pop("PYTHONPATH", ""):
+    # it may lead to a random.py, which the next line would find: begin again without
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
 import contextlib
 import io
 import json
-import os
 import re
 import shutil
-import sys
 import tempfile
 import textwrap
 import time

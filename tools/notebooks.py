@@ -90,9 +90,14 @@ def main() -> None:
     overrides = Path(sys.prefix) / OVERRIDES
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(PREVIEW, indent=1))
-    command = [sys.executable, "-m", "jupyterlab", str(ROOT / "labs"), *as_root()]
-    command += [f"--LabApp.default_url=/lab/tree/{START}", *sys.argv[1:]]
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, command())
+
+
+def command() -> list[str]:
+    # by its number: not every computer knows the name localhost, Jupyter's own choice
+    words = [sys.executable, "-m", "jupyterlab", str(ROOT / "labs"), *as_root()]
+    words += ["--ServerApp.ip=127.0.0.1", f"--LabApp.default_url=/lab/tree/{START}"]
+    return [*words, *sys.argv[1:]]
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
     python tools/soak.py [--rounds N] [lab ...]
     python tools/soak.py --kill [--rounds N] [lab ...]
+    python tools/soak.py --twice [lab ...]
 
 The first compares every lab's outputs with the stored ones, N times each, while one
 core is kept busy by something else. The second kills every lab's kernel at a random
-moment (SIGKILL: no handler runs) and looks for what is left after 10 seconds.
+moment (SIGKILL: no handler runs) and looks for what is left after 10 seconds. The third
+runs each cell of a lab twice in a row, and then all its cells twice in one kernel, as a
+reader does who goes back: no cell may raise.
 """
 
 from __future__ import annotations
@@ -186,16 +189,55 @@ def kill(paths: list[Path], rounds: int) -> bool:
     return clean == rounds * len(paths)
 
 
+# --- can every cell be run again? ---
+
+Cells = list[NotebookNode]
+
+
+def each_in_a_row(cells: Cells) -> Cells:
+    return [cell for cell in cells for _ in range(2)]
+
+
+def all_once_more(cells: Cells) -> Cells:
+    return cells + cells
+
+
+def twice(paths: list[Path]) -> bool:
+    """Every lab both ways; True when no cell raised."""
+    failed = 0
+    for path in paths:
+        for order in (each_in_a_row, all_once_more):
+            began = time.monotonic()
+            notebook = runner.read(path)
+            try:
+                with Kernel(notebook) as kernel:
+                    runner.play(order(runner.code(notebook)), kernel)
+                outcome = "no error"
+            except runner.CellFailed as failure:
+                failed += 1
+                outcome = str(failure)
+            took = time.monotonic() - began
+            print(f"{path.stem:24} {order.__name__}, {took:3.0f} s: {outcome}")
+            sys.stdout.flush()
+    print(f"{failed} of {2 * len(paths)} failed")
+    return not failed
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     wished = int(os.environ.get("ROUNDS") or ROUNDS)
     parser.add_argument("--rounds", type=int, default=wished)
-    parser.add_argument("--kill", action="store_true")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--kill", action="store_true")
+    ways.add_argument("--twice", action="store_true")
     parser.add_argument("labs", nargs="*")
     options = parser.parse_args()
     labs = book_model.labs_or_exit(options.labs or os.environ.get("LABS", "").split())
+    paths = [lab.path for lab in labs]
+    if options.twice:
+        return 0 if twice(paths) else 1
     work = kill if options.kill else soak
-    return 0 if work([lab.path for lab in labs], options.rounds) else 1
+    return 0 if work(paths, options.rounds) else 1
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ if sys.platform == "win32":
         "clone and run the labs inside it."
     )
 
+from . import shadows
+
+shadows.prefer_packages()  # before anything else is imported
+
 from . import checks, exercises, faults, observe, servers, shop, show
 from .checks import Verdict
 from .faults import Fault

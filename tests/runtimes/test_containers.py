@@ -6,8 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,7 @@ import psutil
 import pytest
 import redis
 import requests
+from testcontainers.core.transferable import build_transfer_tar
 
 from labkit import (
     App,
@@ -269,6 +272,23 @@ def test_a_wait_for_another_machine_lasts_as_long_as_a_pull(idle, monkeypatch):
     pulled.start()
     idle.until_launched()
     pulled.join()
+
+
+def test_files_are_roots_in_a_container_whoever_wrote_them_here(
+    idle, client, monkeypatch
+):
+    found = tarfile.TarFile.gettarinfo
+
+    def ours(*words, **more):
+        member = found(*words, **more)
+        member.uid = 70_000  # which a rootless engine cannot give to a file
+        return member
+
+    monkeypatch.setattr(tarfile.TarFile, "gettarinfo", ours)
+    (put,) = idle._described()._transferable_specs
+    with tarfile.open(fileobj=BytesIO(build_transfer_tar(*put))) as tar:
+        (member,) = tar.getmembers()
+    assert (member.name, member.uid, member.mode) == ("/labs/redis.conf", 0, 0o644)
 
 
 def test_an_application_that_containers_cannot_reach_is_told(idle, monkeypatch):

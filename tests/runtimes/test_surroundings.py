@@ -25,11 +25,11 @@ START = (
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 
 
-def run(code, *prefix, **env):
+def run(code, *prefix, cwd=LABS, **env):
     """Run code as a kernel would; its exit status and the last line it wrote."""
     return subprocess.run(
         [*prefix, sys.executable, "-c", code],
-        cwd=LABS,
+        cwd=cwd,
         env={**os.environ, "LABS_RUNTIME": "processes", **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -187,15 +187,20 @@ class Template:
         cache.made("template", lambda path: path.touch(), "a template (1 kB)")
 
 
+def apart(*what, first):
+    """The prefix that runs a command apart from this computer's mounts ("--mount") or
+    network ("--net"), after a first command there, which root may run."""
+    prefix = ["unshare", *what]
+    if os.geteuid() != 0:
+        prefix += ["--user", "--map-root-user"]
+    if subprocess.run([*prefix, "sh", "-ec", first], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted or taken away here")
+    return [*prefix, "sh", "-ec", f'{first}; exec "$@"', "sh"]
+
+
 def small_disk(folder, megabytes):
     """The prefix that runs a command with a small file system mounted at `folder`."""
-    mount = f"mount -t tmpfs -o size={megabytes}m none {folder}"
-    prefix = ["unshare", "--user", "--map-root-user", "--mount"]
-    if os.geteuid() == 0:
-        prefix = ["unshare", "--mount"]
-    if subprocess.run([*prefix, "sh", "-c", mount], capture_output=True).returncode:
-        pytest.skip("no small file system can be mounted here")
-    return [*prefix, "sh", "-c", f'{mount} && exec "$@"', "sh"]
+    return apart("--mount", first=f"mount -t tmpfs -o size={megabytes}m none {folder}")
 
 
 def test_too_little_room_is_said_before_anything_starts(tmp_path):
@@ -245,22 +250,41 @@ def spaced():
         yield Path(folder)
 
 
+NAMELESS = """import socket
+try:
+    socket.gethostbyname("localhost")
+    raise SystemExit("localhost is a name here")
+except OSError:
+    pass
+"""
+EVERYTHING = START + (
+    "db, cache, queue = lab.start(Postgres(replicas=1), Redis(), Kafka())\n"
+    "db.primary.sql('create table t ()')\n"
+    "db.replica.wait_for(db.primary.lsn())\n"
+    "queue.create_topic('t')\n"
+    "with db.primary.connect() as one: shop.schema.create(one)\n"
+    "app = lab.start(App(database=db))\n"
+    "edge = lab.start(Nginx(upstreams=[app]))\n"
+    "assert edge.get('/stores/1').status == 200\n"
+    "lab.close()\n"
+    "print('done')\n"
+)
+
+
 def test_everything_works_in_a_folder_whose_name_has_spaces(spaced):
-    code = START + (
-        "db, cache, queue = lab.start(Postgres(replicas=1), Redis(), Kafka())\n"
-        "db.primary.sql('create table t ()')\n"
-        "db.replica.wait_for(db.primary.lsn())\n"
-        "queue.create_topic('t')\n"
-        "with db.primary.connect() as one: shop.schema.create(one)\n"
-        "app = lab.start(App(database=db))\n"
-        "edge = lab.start(Nginx(upstreams=[app]))\n"
-        "assert edge.get('/stores/1').status == 200\n"
-        "lab.close()\n"
-        "print('done')\n"
-    )
-    done = run(code, LABS_DATA=str(spaced))
+    done = run(EVERYTHING, LABS_DATA=str(spaced))
     assert done.stdout == "done\n", done.stderr
     assert not left_in(spaced)
+
+
+def test_everything_works_where_localhost_is_no_name(tmp_path):
+    (tmp_path / "hosts").touch()
+    (tmp_path / "nsswitch.conf").write_text("hosts: files\n")
+    hide = "; ".join(
+        f"mount --bind {tmp_path}/{f} /etc/{f}" for f in os.listdir(tmp_path)
+    )
+    done = run(NAMELESS + EVERYTHING, *apart("--mount", first=hide))
+    assert done.stdout == "done\n", done.stderr
 
 
 @pytest.fixture
@@ -358,12 +382,16 @@ def test_a_limit_that_can_be_lifted_is():
 
 
 def test_a_computer_without_loopback_is_told_before_anything_starts():
-    apart = ["unshare", "--user", "--map-root-user", "--net"]
-    if subprocess.run([*apart, "true"], capture_output=True).returncode:
-        pytest.skip("no network can be taken away here")
-    said = error(run(START, *apart))
+    said = error(run(START, *apart("--net", first="true")))
     assert "127.0.0.1" in said and "Network is unreachable" in said
     assert "ip link set lo up" in said
+
+
+def test_a_computer_with_few_ports_is_told_before_anything_starts():
+    few = "ip link set lo up; echo 40000 40050 > /proc/sys/net/ipv4/ip_local_port_range"
+    said = error(run(START, *apart("--net", first=few)))
+    assert re.search(r"need 300 free ports, and this computer gives out \d\d ", said)
+    assert "ip_local_port_range" in said
 
 
 def test_a_table_is_printed_where_output_is_ascii_alone():
@@ -377,6 +405,53 @@ def test_a_table_is_printed_where_output_is_ascii_alone():
 def test_warnings_that_are_errors_to_the_reader_end_no_lab():
     done = run("from labkit import Kafka, Postgres, Redis", PYTHONWARNINGS="error")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def shadowed(tmp_path):
+    """A folder with files that are called like modules, and are none."""
+    for name in ("redis.py", "secrets.py", "psycopg.py"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+PACKAGES = (
+    "import sys\n"
+    f"sys.path.append({str(LABS)!r})\n"
+    "from labkit import Redis\n"
+    "import redis, secrets\n"
+    "print(redis.Redis.__name__, secrets.token_hex.__name__)\n"
+)
+
+
+def test_a_file_called_like_a_package_does_not_stand_in_for_it_on_pythonpath(shadowed):
+    done = run(PACKAGES, PYTHONPATH=str(shadowed))
+    assert done.stdout == "Redis token_hex\n", done.stderr
+
+
+def test_a_file_called_like_a_package_does_not_stand_in_for_it_beside_a_notebook(
+    shadowed,
+):
+    done = run(PACKAGES, cwd=shadowed)
+    assert done.stdout == "Redis token_hex\n", done.stderr
+
+
+def test_a_module_that_was_imported_in_place_of_another_is_named(shadowed):
+    said = error(run("import redis\n" + PACKAGES, cwd=shadowed))
+    assert f"{shadowed}/redis.py stands in for 'redis'" in said
+    assert "Rename it, or unset PYTHONPATH, and restart the kernel" in said
+
+
+def test_an_incident_is_told_whatever_pythonpath_leads_to(tmp_path):
+    (tmp_path / "random.py").write_text("raise SystemExit('not this one')\n")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "incident.py"), "no_such_lab"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "No lab named 'no_such_lab'" in done.stderr
 
 
 def test_a_lab_name_that_does_not_exist_lists_those_that_do():

@@ -49,8 +49,9 @@ def choose(session: Session) -> Runtime:
 
 
 def _processes(session: Session) -> Runtime:
-    from .limits import require_loopback
+    from .limits import require_loopback, require_ports
     from .processes import ProcessRuntime
 
     require_loopback()
+    require_ports()
     return ProcessRuntime(session)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import resource
 import socket
@@ -14,6 +16,8 @@ LIMITS = {
     "processes": (resource.RLIMIT_NPROC, "processes and threads", "ulimit -u"),
     "memory": (resource.RLIMIT_AS, "bytes of address space", "ulimit -v"),
 }
+
+PORTS = 300  # the crowd of `no_connection_left` passes with 200
 
 
 def require(name: str, needs: dict[str, int]) -> None:
@@ -48,3 +52,20 @@ def require_loopback() -> None:
             f"{error.strerror or error}. Without a network it is there, too: "
             "ip link set lo up"
         ) from error
+
+
+def require_ports() -> None:
+    """Raises RuntimeUnavailable where fewer ports are free than a lab's crowd needs."""
+    with contextlib.ExitStack() as held:
+        for free in range(PORTS):
+            try:
+                held.enter_context(socket.socket()).bind(("127.0.0.1", 0))
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    return  # another limit, which servers name
+                raise RuntimeUnavailable(
+                    f"Servers and their clients need {PORTS} free ports, and this "
+                    f"computer gives out {free} ({error.strerror}). End programs that "
+                    "hold many connections, or have root widen the range: "
+                    'sysctl -w net.ipv4.ip_local_port_range="32768 60999"'
+                ) from None

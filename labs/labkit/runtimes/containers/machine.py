@@ -10,7 +10,6 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
@@ -157,8 +156,10 @@ class ContainerMachine(Machine):
         if self.published:
             here = ("127.0.0.1", self.port.number)
             container.ports = {f"{self.port_inside}/tcp": here}  # type: ignore[dict-item]
-        for place, folder in self._staged().items():
-            container.with_copy_into_container(folder, str(place.parent))
+        # as texts, which root will own in there: a file out here may have an owner whom
+        # a rootless engine cannot name (from 65536 on)
+        for place, text in self.files().items():
+            container.with_copy_into_container(text.encode(), place)
         more: dict[str, Any] = {
             "hostname": self.host,
             "labels": self.runtime.labels,
@@ -175,21 +176,6 @@ class ContainerMachine(Machine):
         else:
             more["network"] = "bridge"  # else testcontainers asks around for one
         return container.with_kwargs(**more)
-
-    def _staged(self) -> dict[PurePosixPath, Path]:
-        """Folders with the files, by their place in the container. Any account there
-        may read them; the directory around them is closed to others out here."""
-        staged = {}
-        for name, text in self.files().items():
-            place = PurePosixPath(name)
-            folder = self.directory / place.parent.name
-            folder.mkdir(exist_ok=True)
-            folder.chmod(0o755)
-            path = folder / place.name
-            path.write_text(text)
-            path.chmod(0o644)
-            staged[place.parent] = folder
-        return staged
 
     @contextlib.contextmanager
     def _start_failure(self) -> Iterator[None]:

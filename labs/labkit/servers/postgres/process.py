@@ -80,7 +80,8 @@ class Process(FollowingProcess):
 
     def command(self) -> list[str]:
         words = [program("postgres"), "-D", str(self.data), "-p", str(self.port.number)]
-        words += ["-k", str(self.directory)]
+        # by its number: not every computer knows the name localhost
+        words += ["-h", "127.0.0.1", "-k", str(self.directory)]
         return self.identity.command(words)
 
     def environment(self) -> dict[str, str]:
