@@ -111,8 +111,12 @@ class ProcessMachine(Machine):
         """All at which it listens."""
         return [self.port]
 
+    def listen(self) -> list[tuple[str, int]]:
+        """Host and port of each of them."""
+        return [(port.host, port.number) for port in self.ports()]
+
     def listens(self) -> bool:
-        wanted = {(port.host, port.number) for port in self.ports()}
+        wanted = set(self.listen())
         if not self.opened and wanted <= self._listening(wanted):
             self._hold_ports()
             self.opened = True

@@ -45,9 +45,6 @@ class Process(ProcessMachine):
             "listen": self.listen(),
         }
 
-    def listen(self) -> list[tuple[str, int]]:
-        return [self.address()]
-
     def command(self) -> list[str]:
         # -P: its folder is not searched for modules
         return [sys.executable, "-P", str(program()), "app.json"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ...runtimes import Machine, Runtime, StartFailed
 from ...wait import TimedOut, wait_until
@@ -45,6 +45,7 @@ class Nginx(Server[NginxNode]):
 
     package = __name__
     product = "nginx"
+    node_class: ClassVar[type[NginxNode]] = NginxNode
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Nginx(Server[NginxNode]):
         groups = grouped(upstreams)
         super().__init__(*(one for group in groups.values() for one in group))
         self.name = name
+        self.own: dict[str, str] = {}  # what it is told otherwise: see `conf.OWN`
         self.generation = 1
         self.options: dict[str, Any] = {
             "upstreams": upstreams,
@@ -74,7 +76,7 @@ class Nginx(Server[NginxNode]):
         machine = runtime.machine(
             self.package, self.name, conf=self._conf(), password=KEY
         )
-        self.node = NginxNode(machine)
+        self.node = self.node_class(machine)
         self.nodes = [self.node]
         self._entries: list[dict[str, Any]] = []  # of the log, which only grows
         self._read = 0  # characters of it
@@ -91,6 +93,7 @@ class Nginx(Server[NginxNode]):
         """The options, with machines in place of servers."""
         groups = grouped(self.options["upstreams"])
         return {
+            **self.own,
             **self.options,
             "upstreams": {name: machines_of(group) for name, group in groups.items()},
             "to": self.options["to"] or next(iter(groups)),
@@ -113,8 +116,9 @@ class Nginx(Server[NginxNode]):
     def access_log(self) -> list[dict[str, Any]]:
         """One entry a request, in the order in which they ended.
 
-        time (seconds since 1970), method, path, status, seconds, upstream (host:port,
-        or several with ", " when it tried several, "" when it tried none),
+        time (seconds since 1970), method, path, status, seconds, bytes (of the body),
+        cache ("HIT", "MISS" ...; "" where it keeps nothing), upstream (host:port, or
+        several with ", " when it tried several, "" when it tried none),
         upstream_seconds (of all tries; None without one), traceparent, trace_id, user
         and store (the headers X-User and X-Store). Complete up to the call, where
         nginx still answers.

@@ -19,7 +19,8 @@ http {{
     }}
     log_format shop escape=json
         '{{"time": $msec, "method": "$request_method", "path": "$request_uri", '
-        '"status": $status, "seconds": $request_time, '
+        '"status": $status, "seconds": $request_time, "bytes": $body_bytes_sent, '
+        '"cache": "$upstream_cache_status", '
         '"upstream": "$upstream_addr", "upstream_seconds": "$upstream_response_time", '
         '"traceparent": "$http_traceparent", "trace_id": "$trace_id", '
         '"user": "$http_x_user", "store": "$http_x_store"}}';
@@ -30,6 +31,7 @@ http {{
     uwsgi_temp_path "{scratch}/uwsgi";
     scgi_temp_path "{scratch}/scgi";
 {upstreams}
+    {keeps}
     {http}
     server {{
         listen {listen};
@@ -38,10 +40,9 @@ http {{
         location = /metrics {{ return 404; }}
         location / {{
             proxy_pass http://{to};
-            proxy_http_version 1.0;
+            {asks_with}
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header Authorization "Bearer {key}";
             proxy_connect_timeout {timeout}ms;
             proxy_read_timeout {timeout}ms;
             {location}
@@ -50,6 +51,12 @@ http {{
     }}
 }}
 """
+
+# What a kind of edge may have otherwise: how it asks, what each group of upstreams has
+# beside its members, and where it keeps something of its own.
+ASKS_WITH = """proxy_http_version 1.0;
+            proxy_set_header Authorization "Bearer {key}";"""
+OWN = {"asks_with": ASKS_WITH, "in_group": "", "keeps": ""}
 
 
 def nginx_conf(
@@ -62,20 +69,25 @@ def nginx_conf(
     key: str,
 ) -> str:
     """nginx.conf. conf: the options of `Nginx`, with machines or "host:port" as
-    upstreams by group. reach: host:port of one of them. scratch: directory for what it
-    writes. user: of its workers; "" for its own."""
+    upstreams by group, and what of `OWN` it has otherwise. reach: host:port of one of
+    them. scratch: directory for what it writes. user: of its workers; "" for its
+    own."""
+    scratch = scratch.replace("\\", "\\\\").replace('"', '\\"')  # in quotes there
+    own = {
+        name: conf.get(name, usual).format(key=key, scratch=scratch)
+        for name, usual in OWN.items()
+    }
     groups = "\n".join(
         f"    upstream {name} {{ "
         + " ".join(f"server {reach(place)};" for place in places)
-        + " }"
+        + f" {own['in_group']} }}"
         for name, places in conf["upstreams"].items()
     )
     made = {
         "listen": listen,
-        "scratch": scratch.replace("\\", "\\\\").replace('"', '\\"'),  # in quotes there
-        "key": key,
+        "scratch": scratch,
         "user": f"user {user};" if user else "",
         "timeout": round(1000 * conf["timeout"]),
         "upstreams": groups,
     }
-    return CONF.format(**{**conf, **made})
+    return CONF.format(**{**conf, **own, **made})
