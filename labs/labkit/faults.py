@@ -10,6 +10,7 @@ from .wait import wait_until
 
 if TYPE_CHECKING:  # a fault is handed its node; it needs no driver of its own
     from .servers.base import Node
+    from .servers.link import Link
     from .servers.postgres import Replica
 
 Meter = Callable[[], float]
@@ -167,3 +168,12 @@ def key_expired(cache: Any, key: str) -> Body:
     before = node.info("stats")["keyspace_misses"]
     yield lambda: node.info("stats")["keyspace_misses"] - before
     client.close()
+
+
+@fault("link cut")
+def link_cut(link: Link, there: bool = True, back: bool = True) -> Body:
+    """What is sent over the link does not arrive before it is healed: a network that
+    swallows packets, in one direction or both. Meter: directions in which it is cut."""
+    link.set(cut=(there, back))
+    yield lambda: sum(link.carried()["cut"])
+    link.set(cut=False)
