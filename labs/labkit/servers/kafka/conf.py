@@ -6,10 +6,6 @@ from collections.abc import Mapping
 
 USER = "labs"
 HEAP = ("-Xms256m", "-Xmx256m")
-JVM = (
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",  # a broker that lives for a minute never repays more
-)
 
 
 def common_settings(brokers: int) -> dict[str, str]:

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ...runtimes.containers.machine import ContainerMachine
-from .conf import HEAP, JVM, kafka_properties
+from ...runtimes.java import LIGHT
+from .conf import HEAP, kafka_properties
 
 if TYPE_CHECKING:
     from ...runtimes.containers import ContainerRuntime
@@ -87,7 +88,7 @@ class Container(ContainerMachine):
     def environment(self) -> dict[str, str]:
         return {
             "KAFKA_HEAP_OPTS": " ".join(HEAP),
-            "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(JVM),
+            "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(LIGHT),
         }
 
     def release(self) -> str:

