@@ -9,9 +9,12 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from . import cache
-from .base import RuntimeUnavailable
+from .base import RuntimeUnavailable, StartFailed
+from .processes import ProcessRuntime
+from .session import Session
 
 LIGHT = (
     "-XX:+UseSerialGC",
@@ -69,6 +72,24 @@ def class_cache(
         print(f"{name} starts slower, without its class cache: {why}", file=sys.stderr)
         return ""
     return f"-XX:AOTCache={path}"
+
+
+def record(path: Path, server: Any, use: Callable[[Any], None]) -> None:
+    """Start a server of one node, use it as labs do, and stop it; the JVM leaves its
+    cache in `path`."""
+    session = Session()
+    try:
+        server.attach(ProcessRuntime(session))
+        machine = server.nodes[0].machine
+        machine.class_cache = f"-XX:AOTCacheOutput={path}"
+        machine.stop_within = 300.0  # the JVM writes the cache at its exit
+        server.start()
+        use(server)
+        server.stop()
+    finally:
+        session.close()
+    if not path.exists():
+        raise StartFailed("the JVM left no cache of its classes")
 
 
 def release(lock: Path, artifact: str) -> str:

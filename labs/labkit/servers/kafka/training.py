@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from kafka import KafkaConsumer
 
-from ...runtimes import Session, StartFailed
-from ...runtimes.processes import ProcessRuntime
+from ...runtimes import java
 from ...wait import wait_until
 from . import Kafka
 
 
 def record(path: Path) -> None:
-    """Start a broker, use it, and stop it; the JVM leaves its cache in `path`."""
-    session = Session()
-    try:
-        server = Kafka()
-        server.attach(ProcessRuntime(session))
-        machine: Any = server.brokers[0].machine
-        machine.class_cache = f"-XX:AOTCacheOutput={path}"
-        machine.stop_within = 120.0  # the JVM writes the cache at its exit
-        server.start()
-        use(server)
-        server.stop()
-    finally:
-        session.close()
-    if not path.exists():
-        raise StartFailed("the JVM left no cache of its classes")
+    java.record(path, Kafka(), use)
 
 
 def use(server: Kafka) -> None:

@@ -1,0 +1,184 @@
+"""Promises of the search engine."""
+
+import pytest
+from promises import *  # noqa: F403
+
+from labkit import Search, StartFailed
+from labkit.history import outcome_of
+from labkit.runtimes import RuntimeUnavailable, Session
+from labkit.runtimes.processes import ProcessRuntime
+from labkit.servers import search
+from labkit.servers.search import engines, process, training
+from labkit.servers.search.conf import node_settings
+
+NAME = {"name": {"type": "text", "analyzer": "english"}}
+SHOES = {"query": {"match": {"name": "shoe"}}}
+
+
+@pytest.fixture(scope="module")
+def server(lab):
+    return lab.start(Search())
+
+
+@pytest.fixture
+def shelf(server):
+    server.create_index("shelf", NAME)
+    yield server.client
+    server.drop_index("shelf")
+
+
+def found(client, body=SHOES):
+    return client.search(index="shelf", body=body)["hits"]["total"]["value"]
+
+
+def test_a_product_is_found_by_another_form_of_its_word(shelf):
+    shoes = {"name": "Running shoes"}
+    shelf.index(index="shelf", id="1", body=shoes, refresh="true")
+    assert found(shelf) == 1
+
+
+def test_a_write_that_waits_for_the_refresh_is_found_when_it_returns(shelf):
+    shoes = {"name": "shoes"}
+    shelf.index(index="shelf", id="1", body=shoes, refresh="wait_for")
+    assert found(shelf) == 1
+
+
+def test_a_restart_keeps_the_documents_and_makes_them_searchable(server, shelf):
+    shelf.index(index="shelf", id="1", body={"name": "shoes"})
+    server.node.restart()
+    assert found(server.client) == 1
+
+
+def test_a_field_that_the_mapping_does_not_have_is_refused(shelf):
+    with pytest.raises(Exception, match="strict_dynamic_mapping_exception"):
+        shelf.index(index="shelf", id="1", body={"nmae": "shoes"})
+
+
+def test_a_mistyped_index_is_refused_and_not_made(shelf):
+    with pytest.raises(Exception, match="index_not_found_exception"):
+        shelf.index(index="shlef", id="1", body={"name": "shoes"})
+
+
+def test_a_refusal_settles_an_operation_and_a_broken_connection_does_not(server, shelf):
+    old = {"index": "shelf", "id": "1", "version_type": "external"}
+    shelf.index(**old, version=2, body={"name": "shoes"})
+    with pytest.raises(Exception, match="version_conflict") as stale:
+        shelf.index(**old, version=1, body={"name": "shoes"})
+    assert outcome_of("write", stale.value) == "fail"
+    impatient = server.connect(timeout=0.2)
+    server.node.pause()
+    with pytest.raises(server.errors) as late:
+        impatient.index(index="shelf", id="2", body={"name": "shoes"})
+    server.node.resume()
+    assert outcome_of("write", late.value) == "unknown"
+
+
+def test_a_setting_that_is_none_shows_the_log_and_leaves_nothing(dies):
+    dies(Search(settings={"no.such": "1"}), r"unknown setting \[no.such\]")
+
+
+def test_a_full_disk_closes_no_index(server):
+    settings = server.client.cluster.get_settings(include_defaults="true")
+    everything = {**settings["defaults"], **settings["persistent"]}
+    disk = everything["cluster"]["routing"]["allocation"]["disk"]
+    assert disk["threshold_enabled"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("log", "todo"),
+    [
+        ("max virtual memory areas vm.max_map_count [65530] is too low", "sysctl -w"),
+        ("Could not reserve enough space for 262144KB object heap", "close other"),
+        ("write failed: No space left on device", "LABS_DATA"),
+    ],
+)
+def test_surroundings_in_which_no_node_lives_are_told_with_what_to_do(log, todo):
+    assert todo in search.explained(f"[INFO ] version\n{log}\n    at Java's line")
+
+
+@pytest.mark.parametrize(
+    "why", [OSError("disk"), StartFailed("dead"), ValueError("odd")]
+)
+def test_a_node_starts_without_the_class_cache_where_it_cannot_be_made(
+    why, capsys, monkeypatch, tmp_path
+):
+    def fails(path):
+        raise why
+
+    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
+    monkeypatch.setattr(process, "class_path", lambda: "")
+    monkeypatch.setattr(training, "record", fails)
+    process.class_cache.cache_clear()
+    assert process.class_cache() == ""
+    process.class_cache.cache_clear()
+    said = f"OpenSearch starts slower, without its class cache: {why}"
+    assert said in capsys.readouterr().err
+
+
+# --- Elasticsearch: as far as it goes without its image ---
+
+
+@pytest.fixture
+def elastic(monkeypatch):
+    monkeypatch.setenv(engines.CHOICE, "elasticsearch")
+    return Search()
+
+
+def test_a_choice_that_is_no_engine_says_which_there_are(monkeypatch):
+    monkeypatch.setenv(engines.CHOICE, "solr")
+    with pytest.raises(RuntimeUnavailable, match="Use opensearch or elasticsearch"):
+        Search()
+
+
+def test_elasticsearch_as_a_process_says_how_to_have_it(elastic):
+    session = Session()
+    with pytest.raises(RuntimeUnavailable, match="containers only"):
+        elastic.attach(ProcessRuntime(session))
+    session.close()
+
+
+class Recorded:
+    """A runtime whose one machine nobody starts."""
+
+    def machine(self, package, name, **options):
+        container = pytest.importorskip("labkit.servers.search.container")
+        self.made = container.Container.__new__(container.Container)
+        self.made.name, self.made.password = name, "secret"
+        self.made.engine, self.made.settings = options["engine"], options["settings"]
+        self.made.image = container.IMAGES[options["engine"]]
+        return self.made
+
+
+def test_elasticsearchs_container_has_the_same_settings_and_a_password(elastic):
+    runtime = Recorded()
+    elastic.attach(runtime)
+    told = runtime.made.environment()
+    assert told.items() >= node_settings({}).items()
+    assert told["ELASTIC_PASSWORD"] == "secret"
+    assert "DISABLE_SECURITY_PLUGIN" not in told
+    assert runtime.made.image.startswith("elasticsearch:9")
+    assert elastic.product == "Elasticsearch"
+
+
+def test_elasticsearchs_client_sends_what_the_labs_ask(monkeypatch):
+    """Every call that a lab makes is one that both clients have."""
+    import elastic_transport
+
+    sent = []
+
+    def perform(self, method, target, **more):
+        sent.append((method, target, more.get("body")))
+        raise elastic_transport.ConnectionError("nobody there")
+
+    monkeypatch.setattr(elastic_transport.Transport, "perform_request", perform)
+    client = engines.connect("elasticsearch", ("127.0.0.1", 1), "secret", 1)
+    with pytest.raises(engines.errors("elasticsearch")):
+        client.index(index="shelf", id="1", body={"name": "shoes"}, refresh="wait_for")
+    with pytest.raises(engines.errors("elasticsearch")):
+        client.search(index="shelf", body=SHOES)
+    with pytest.raises(engines.errors("elasticsearch")):
+        client.bulk(body=[{"delete": {"_index": "shelf", "_id": "1"}}], refresh="true")
+    index, asked, bulk = sent
+    assert index == ("PUT", "/shelf/_doc/1?refresh=wait_for", {"name": "shoes"})
+    assert asked == ("POST", "/shelf/_search", SHOES)
+    assert bulk[1] == "/_bulk?refresh=true"
