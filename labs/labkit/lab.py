@@ -90,13 +90,15 @@ class Lab:
             self._report.servers[server.product] = server.version()
 
     def renew(self, server: Server[Any]) -> None:
-        """The same server with nothing in it: its nodes stop, their data is removed,
-        and new ones start. What held on to a node takes it from the server again.
+        """The same server and nodes with nothing in them, as when they were started.
+
+        Raises StartFailed as `start` does, and closes the lab.
         """
-        server.discard()
-        if server in self._servers:
-            self._servers.remove(server)
-        self.start(server)
+        try:
+            server.renew()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def servers(self) -> show.Shown:

@@ -31,6 +31,28 @@ def fresh(lab, shops):
     return shops
 
 
+def test_a_renewed_cluster_knows_nothing_of_the_failover_before(fresh, lab):
+    db = fresh.db
+    db.primary.synchronous("ANY 1 (replica1)")
+    tables.insert(db.primary, order(1))
+    db.primary.kill()
+    failover.promote(db.replica)
+    tables.insert(db.replica, order(2))
+    db.replicas[1].pause()  # nor of a node that stands still
+    fresh.renew(lab)
+    assert db.primary.value("show synchronous_standby_names") == ""
+    tables.insert(db.primary, order(3))
+    fresh.catch_up()
+    for node in db.nodes:
+        assert node.sql("select id from orders") == [(3,)]
+        assert node.value("select timeline_id from pg_control_checkpoint()") == 1
+    assert [n.value("select pg_is_in_recovery()") for n in db.nodes] == [
+        False,
+        True,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("fault", [faults.wal_not_sent, faults.stream_cut])
 def test_what_is_written_under_the_fault_is_not_on_the_replica_until_it_heals(
     fresh, fault

@@ -75,8 +75,8 @@ class Machine(ABC):
         """SIGKILL to all processes of the machine; data stays."""
 
     @abstractmethod
-    def discard(self) -> None:
-        """Remove the data of a machine that was stopped and never starts again."""
+    def renew(self) -> None:
+        """End it as `kill` does: its next start is like the first, with no data."""
 
     @abstractmethod
     def pause(self) -> None: ...

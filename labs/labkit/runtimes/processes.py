@@ -196,10 +196,12 @@ class ProcessMachine(Machine):
         self._hold_ports()
         remove_shared_memory(self.directory)
 
-    def discard(self) -> None:
+    def renew(self) -> None:
+        self.kill()
         for path in self.directory.iterdir():
             if path != self._log:
                 cache.remove(path)
+        self._process = None
 
     def pause(self) -> None:
         try:

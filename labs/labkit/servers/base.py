@@ -158,12 +158,12 @@ class Server(ABC, Generic[N]):
         if errors:
             raise errors[0]
 
-    def discard(self) -> None:
-        """End the nodes and remove their data; `attach` makes new ones."""
-        for node in reversed(self.nodes):
-            node.kill()  # what an orderly stop would write is removed with the rest
+    def renew(self) -> None:
+        """Start again with nothing in it: the same nodes, at their addresses."""
         for node in self.nodes:
-            node.machine.discard()
+            node.forget()
+        side_by_side([node.machine.renew for node in self.nodes])
+        self.start()
 
     def describe(self) -> str:
         """ "PostgreSQL 18.6 (primary, replica1)" """

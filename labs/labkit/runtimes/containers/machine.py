@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import signal
+import tarfile
 import threading
 import time
 from abc import abstractmethod
@@ -90,8 +92,9 @@ class ContainerMachine(Machine):
     def start(self) -> None:
         try:
             with self._start_failure():
-                if self._container is None:
+                if not self._launched.is_set():
                     self.wait_for_others()
+                if self._container is None:
                     self._container = self._launch_at_a_free_port()
                 else:
                     self.port.release()
@@ -249,9 +252,11 @@ class ContainerMachine(Machine):
             self._docker.wait(timeout=10)
             self._looked = 0.0
 
-    def discard(self) -> None:
+    def renew(self) -> None:
         if self._container is not None:
             self._docker.remove(force=True, v=True)
+            self._container = None
+        self._launched.clear()
 
     def pause(self) -> None:
         state = self._state(believe=0)
@@ -278,6 +283,23 @@ class ContainerMachine(Machine):
         if done.exit_code:
             raise OSError(f"{' '.join(words)} in {self.name}: {text.strip()}")
         return text
+
+    def put(self, name: str, text: str) -> None:
+        """Write a file of the container, whether it runs or not."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            entry = tarfile.TarInfo(PurePosixPath(name).name)
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
+        self.put_archive(name, packed.getvalue())
+
+    def put_archive(self, name: str, packed: bytes) -> None:
+        """Write what `archive` read, with its owners, under its name."""
+        self._docker.put_archive(str(PurePosixPath(name).parent), packed)
+
+    def archive(self, name: str) -> bytes:
+        """A file or folder of the container, whether it runs or not, as a tar file."""
+        return b"".join(self._docker.get_archive(name)[0])
 
     def must_reach(self, others: Iterable[Machine]) -> None:
         """Raises RuntimeUnavailable when one of them runs on this computer and gives
