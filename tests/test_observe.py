@@ -15,6 +15,7 @@ from labkit.observe.sli import (
     burn_rate,
     fires,
     fires_now,
+    monitored,
     paged_in_time,
     rang,
     replayed,
@@ -658,14 +659,23 @@ def test_a_day_is_replayed_under_another_rule_which_sees_no_further_than_its_tic
     asked = []
 
     def rule(so_far, tick):
-        asked.append((tick, max(op.extra["tick"] for op in so_far)))
+        asked.append((tick, [(op.op, op.extra["tick"], op.value) for op in so_far]))
         return tick == 2
 
     day = a_day([0, 0, 5, 0], [0])
     again = replayed(day, rule)
     assert (rang(day), rang(again)) == ({0}, {2})
-    assert asked == [(n, n) for n in range(4)]
+    pages = [("page", n, n == 2) for n in range(4)]
+    assert asked == [(n, pages[:n]) for n in range(4)]
     assert again.schedule() == day.schedule()
+
+
+def test_a_rule_knows_what_the_monitors_told_and_not_what_the_clients_saw():
+    day = a_day([0, 5], [1])
+    with day.call("pager", "page", inner=True, tick=2):  # while it is being asked
+        known = monitored(day)
+    assert [(o.op, o.extra["tick"]) for o in known] == [("page", n) for n in range(3)]
+    assert len(day) == 23
 
 
 def test_a_rule_is_made_of_what_it_may_spend():

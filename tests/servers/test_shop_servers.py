@@ -4,13 +4,14 @@ LABS_RUNTIME chooses one. Everything is done twice: a cell may be run again.
 """
 
 from random import Random
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from redis.exceptions import NoPermissionError
 
 from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
-from labkit.shop import carts, outbox, prices, staff, tables, topics, traffic, web
+from labkit.shop import carts, days, outbox, prices, staff, tables, topics, traffic, web
 
 
 @pytest.fixture(scope="module")
@@ -536,6 +537,43 @@ def test_carts_that_are_there_are_read_and_those_that_are_not_are_none(cache):
     carts.read_carts(run, cache, 3)
     values = [op.value for op in run.ops("read")]
     assert values == ["2 x product 1", None, "1 x product 3"]
+
+
+def test_a_renamed_column_is_not_there_and_comes_back(db, shops):
+    with days.renamed(db.primary, "products", "price_cents") as release:
+        assert release.meter() == 1
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            db.primary.sql("select price_cents from products")
+    assert db.primary.sql("select price_cents from products where id = 1")
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu"])
+def test_keys_that_lie_idle_have_been_used_long_ago_and_their_time_goes_on(
+    cache, policy
+):
+    cache.config_set("maxmemory-policy", policy)
+    for key, ttl_s in (("cart:1", None), ("cart:2", 7_200), ("cart:3", 1_800)):
+        cache.set(key, "a lamp", ex=ttl_s)
+    cache.set("page:1", "new")
+    carts.lie_idle(cache, "cart:*", 3_600)
+    if policy == "allkeys-lru":
+        assert cache.object("idletime", "cart:1") >= 3_600
+    else:
+        assert cache.object("freq", "cart:1") < cache.object("freq", "page:1")
+    assert cache.get("cart:1") == "a lamp"
+    assert cache.ttl("cart:1") == -1
+    assert 0 < cache.ttl("cart:2") <= 3_600
+    assert cache.get("cart:3") is None
+    cache.config_set("maxmemory-policy", "noeviction")
+
+
+def test_one_more_cart_is_seen_by_the_shopper_who_filled_it(cache):
+    forgets = SimpleNamespace(set=lambda *_, **__: True, get=cache.get)
+    for client, kb in ((forgets, 0), (cache, 192)):
+        run = History()
+        carts.one_more_cart(run, client)
+        [filled], [seen] = run.ops("fill"), run.ops("see")
+        assert (filled.outcome, seen.value, seen.inner) == ("ok", kb, True)
 
 
 def test_a_full_server_evicts_or_refuses_and_its_figures_are_in_the_history(cache):

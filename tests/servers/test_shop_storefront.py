@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from labkit import History, Lab, Postgres, Redis, wait_until
-from labkit.shop import carts, refusable, spread, storefront
+from labkit.shop import carts, figures, refusable, spread, storefront
 
 SHELF = 4
 
@@ -64,6 +64,18 @@ def test_whoever_waits_for_a_place_is_served_when_one_is_given_back(shop):
     assert shop.cache.dbsize() == SHELF
 
 
+def test_a_page_is_the_one_that_was_asked_for_only_if_it_shows_its_product():
+    run = History()
+    shown = ("Product 1", "Product 2", storefront.LATER, "", None)
+    for value in shown:
+        with run.call("customer", "read", "page:1") as op:
+            op.value = value
+    with refusable(run, "customer", "read", "page:1", "Product 1"):
+        raise OSError
+    seen = [storefront.shows_its_product(op) for op in run.ops()]
+    assert seen == [True, False, False, False, False, False]
+
+
 def test_the_fault_leaves_nothing_in_the_cache_and_counts_who_looks_in_vain(shop):
     with storefront.cache_lost(shop) as lost:
         assert shop.cache.dbsize() == 0
@@ -97,9 +109,34 @@ def test_a_page_lies_on_one_server_which_counts_who_asks(servers):
     assert pages.get("page:none") is None
     assert sum(spread.asked(node) for node in nodes) == 21
     assert all(spread.asked(node) for node in nodes)
+    for key in keys:  # whoever asks in another way is counted as well
+        client = pages.of(key).client()
+        client.mget(key)
+        client.getrange(key, 0, -1)
+    assert sum(spread.asked(node) for node in nodes) == 61
     spread.clear(*clients)
     assert [spread.asked(node) for node in nodes] == [0, 0]
     assert [client.dbsize() for client in clients] == [0, 0]
+
+
+def test_an_application_server_remembers_how_many_pages_it_has_kept_at_most():
+    def read(app, key):
+        if app.views > 3:
+            app.kept.clear()
+        app.kept[key] = {"page": key, "version": 1}
+        return app.kept[key]
+
+    app, run = spread.App("app"), History()
+    spread.view(run, read, [app], ["a", "b", "c", "d"])
+    spread.figures(run, [], [app])
+    assert (len(app.kept), figures(run, "kept nearby")) == (1, [3])
+
+
+def test_a_page_is_shown_only_if_it_is_the_one_that_was_wanted():
+    run = History()
+    for found in ({"page": "a", "version": 3}, {"page": "b", "version": 3}, None):
+        spread.view(run, lambda app, key: found, [spread.App("app")], ["a"])  # noqa: B023
+    assert [op.version for op in run.ops("get")] == [3, None, None]
 
 
 def test_the_key_that_is_used_most_is_found(servers):

@@ -10,7 +10,7 @@ ROOM = 5  # pages nearby
 
 def too_many(run: Any) -> str:
     most = max(figures(run.history, "kept nearby"))
-    return f"a server keeps {most} pages nearby." if most > ROOM else ""
+    return f"a server kept {most} pages nearby." if most > ROOM else ""
 
 
 @function("app", "key")

@@ -1,10 +1,30 @@
 """Answers to labs/user_promises.ipynb: spoilers ahead."""
 
-from ..exercises import exercise, guardrail
+from typing import Any
+
+from ..exercises import Grade, exercise, function, graded, guardrail, unfit
+
+
+@function("history", "tick")
+def one_window(answer: Any, proof: Any, pages_broken: Any) -> Grade:
+    """A guardrail, on another bad day as well, that is not the lab's own: that one
+    looks at two windows."""
+    rule = getattr(answer, "keywords", {}).get("rule")
+    if answer is proof.guardrail or (rule and rule.long != rule.short):
+        return unfit("that rule looks at two windows: one is wanted.")
+    grade = guardrail()(answer, proof=proof)
+    if not grade.correct:
+        return grade
+    run = proof.attempt(answer, fault=pages_broken)
+    for verdict in (run.verdict, run.useful):
+        if not verdict.holds:
+            return graded(False, f"when the store pages are broken:\n{verdict}")
+    return grade
+
 
 EXERCISES = {
     "one window": exercise(
-        guardrail(),
+        one_window,
         "What makes the rule ring on, when the trouble is over?",
         "How long may the window be, if it has to be quiet after half an hour? And "
         "which burn rate over that window has spent more than half a day's budget and "

@@ -304,13 +304,26 @@ def woken_for_users(
     return found
 
 
+def monitored(history: History) -> History:
+    """What a paging rule can know: the figures and pages so far, and none of the
+    clients' own operations, which nobody writes down in life. Cost: O(n)."""
+    made = History(history.lab, history.run)
+    for op in history.ops(inner=True):
+        made.add(op)
+    return made
+
+
 def replayed(history: History, way: Callable[[History, int], bool]) -> History:
     """The same day under another rule: what the pager would have done, had it been
-    `way`(history so far, tick). Cost: O(n), and one call of `way` a tick."""
+    `way`(what was `monitored` so far, tick). Cost: O(n), and one call of `way` a tick.
+    """
     made = History(history.lab, history.run)
+    known = History(history.lab, history.run)
     for op in history.ops():
-        value = way(made, op.extra["tick"]) if op.op == "page" else op.value
+        value = way(known, op.extra["tick"]) if op.op == "page" else op.value
         made.add(replace(op, value=value))
+        if op.inner:
+            known.add(replace(op, value=value))
     return made
 
 

@@ -128,16 +128,33 @@ def read_carts(run: Recorder, client: Any, carts: int) -> None:
             op.value = client.get(key)
 
 
+def one_more_cart(run: Recorder, client: Any, ttl_s: int | None = None) -> None:
+    """The last shopper fills a large cart in three steps of 64 KB, recorded as "fill"
+    and refusable, and looks at it: an inner "see" whose value is its size in KB."""
+    key, steps = "cart:last", 3
+    with refusable(run, "last shopper", "fill", key):
+        for step in range(steps):
+            client.set(f"{key}:{step}", "x" * 64 * 1024, ex=ttl_s)
+    with run.call("last shopper", "see", key, inner=True) as op:
+        parts = [client.get(f"{key}:{step}") or "" for step in range(steps)]
+        op.value = sum(map(len, parts)) // 1024
+
+
 def lie_idle(client: Any, pattern: str, seconds: int = 3600) -> None:
     """Make the server believe that nobody has used the keys for so long.
 
-    DUMP and RESTORE with IDLETIME: nothing but the clock of the keys changes.
+    DUMP and RESTORE with IDLETIME, or with a FREQ of 0 under an LFU policy. A time to
+    live has gone on meanwhile: a key whose time is over is gone.
     """
+    lfu = "lfu" in client.config_get("maxmemory-policy")["maxmemory-policy"]
+    use = {"frequency": 0} if lfu else {"idletime": seconds}
     for key in client.keys(pattern):
-        value, ttl = client.dump(key), max(0, client.pttl(key))
-        client.restore(key, ttl, value, replace=True, idletime=seconds)
-        if client.object("idletime", key) < seconds:
-            raise RuntimeError(f"{key} does not lie idle: is the policy an LRU one?")
+        value, ttl = client.dump(key), client.pttl(key)
+        left = max(0, ttl - 1000 * seconds)
+        if ttl >= 0 and not left:
+            client.delete(key)
+        else:
+            client.restore(key, left, value, replace=True, **use)
 
 
 def figures(
@@ -149,6 +166,11 @@ def figures(
     """
     told = client.info(section)
     return {name: figure(run, node, name, told.get(name, 0)) for name in names}
+
+
+def evicted(client: Any) -> int:
+    """Keys that the server evicted, since `clear`."""
+    return client.info("stats")["evicted_keys"]
 
 
 def refused_writes(client: Any) -> int:

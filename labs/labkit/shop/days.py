@@ -70,6 +70,18 @@ def locked(node: PostgresNode, table: str) -> Body:
         yield lambda: tables.locks(node, "migration", table)
 
 
+@fault("a column renamed")
+def renamed(node: PostgresNode, table: str, column: str) -> Body:
+    """A release has given a column another name than the application asks for. Meter: 1
+    while there is none of the old one."""
+    there = """select count(*) from information_schema.columns
+     where table_name = %s and column_name = %s"""
+    rename = f"alter table {table} rename column"
+    node.sql(f"{rename} {column} to {column}_2")
+    yield lambda: 1 - node.value(there, [table, column])
+    node.sql(f"{rename} {column}_2 to {column}")
+
+
 @fault("batch")
 def batch(host: Machine, folder: Path) -> Body:
     """A batch job on a machine, see `Machine.batch`. Meter: the seconds of a processor

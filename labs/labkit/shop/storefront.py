@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import faults
+from ..history import Op
 from . import carts, tables
 from .crowd import Crowd
 from .records import Recorder
@@ -30,6 +31,16 @@ GATE = "lock table products in access exclusive mode"
 Ask = Callable[[Recorder, str], str]
 Way = Callable[["Front"], Ask]
 View = Callable[[Recorder, Ask, str, str], object]
+
+
+def name_on(page: str) -> str:
+    """What a page shows: "Product 7" for "page:7"."""
+    return f"Product {page.rpartition(':')[2]}"
+
+
+def shows_its_product(op: Op) -> bool:
+    """Whether the customer of a "read" was shown the page that was asked for."""
+    return op.outcome == "ok" and op.value == name_on(op.key or "")
 
 
 class Places:
@@ -141,7 +152,7 @@ class Storefront:
         """A quiet day: every page is kept."""
         carts.clear(self.cache)
         for page in self.pages:
-            self.cache.set(page, f"Product {page.rpartition(':')[2]}", ex=TTL_S)
+            self.cache.set(page, name_on(page), ex=TTL_S)
 
     def rush(self, run: Recorder, way: Way, view: View) -> None:
         """Each customer asks for another page: view(run, ask, customer, page).
