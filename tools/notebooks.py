@@ -24,10 +24,15 @@ from nbformat.sign import NotebookNotary
 START = "start.md"  # in labs/; made anew each time, and not committed
 # JupyterLab's own way to have other defaults in one environment
 OVERRIDES = Path("share", "jupyter", "lab", "settings", "overrides.json")
-PREVIEW = {
+SETTINGS = {
     "@jupyterlab/docmanager-extension:plugin": {
         "defaultViewers": {"markdown": "Markdown Preview"}
-    }
+    },
+    # which would ask the reader, and then another host
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    },
 }
 
 
@@ -89,7 +94,7 @@ def main() -> None:
     (ROOT / "labs" / START).write_text(start_page(book), encoding="utf-8")
     overrides = Path(sys.prefix) / OVERRIDES
     overrides.parent.mkdir(parents=True, exist_ok=True)
-    overrides.write_text(json.dumps(PREVIEW, indent=1))
+    overrides.write_text(json.dumps(SETTINGS, indent=1))
     os.execv(sys.executable, command())
 
 
