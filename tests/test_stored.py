@@ -319,6 +319,11 @@ def uncommented_solution(nb: NotebookNode) -> None:
     by_id(nb, "solution-1").source = 'lab.solution("count", 9)'
 
 
+def solution_told_above(nb: NotebookNode) -> None:
+    place = nb.cells.index(by_id(nb, "solution-1"))
+    nb.cells[place - 1].source = "Nine of them. One solution:"
+
+
 def role(nb: NotebookNode) -> None:
     nb.cells[0].source += "\n\nSee {doc}`read_replicas`."
 
@@ -353,7 +358,8 @@ def role(nb: NotebookNode) -> None:
         (open_solution, "is not folded"),
         (unproved_solution, "does not assert"),
         (one_exercise, "1 exercises"),
-        (uncommented_solution, "does not open with a comment"),
+        (uncommented_solution, "does not open with '# A solution'"),
+        (solution_told_above, "is introduced by more than"),
         (role, "raw text"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

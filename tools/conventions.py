@@ -25,6 +25,8 @@ from runner import code, tags
 MOST_LINES = 15  # of a code cell
 LONGEST_LINE = 75  # characters: the site's text column cuts what is longer
 EXERCISES = 2
+FIRST_LINE = "# A solution"  # of a solution
+INTRODUCTIONS = ("One solution:", "A solution:")
 # The sections of a lab, in this order. Others may stand between them, and a heading may
 # say more after a colon: "Break it: the cache forgets".
 SECTIONS = (
@@ -80,11 +82,18 @@ def prose(notebook: NotebookNode) -> str:
 # --- what an author writes ---
 
 
+def is_comment(line: str) -> bool:
+    return line.startswith("#")
+
+
 def cells_are_short(notebook: NotebookNode) -> Iterator[str]:
     for cell in code(notebook):
         lines = cell.source.splitlines()
-        if len(lines) > MOST_LINES:
-            yield f"cell '{cell.id}' has {len(lines)} lines, more than {MOST_LINES}"
+        count = len(lines)
+        if "solution" in tags(cell):  # what explains it stands in no other cell
+            count -= len([*itertools.takewhile(is_comment, lines)])
+        if count > MOST_LINES:
+            yield f"cell '{cell.id}' has {count} lines, more than {MOST_LINES}"
         for line in lines:
             if len(line) > LONGEST_LINE:
                 yield f"cell '{cell.id}' has a line over {LONGEST_LINE}: {line[:40]}..."
@@ -210,9 +219,20 @@ def exercises_can_be_solved(notebook: NotebookNode) -> Iterator[str]:
             yield f"the solution '{cell.id}' is not folded"
         if not re.search(r"\blab\.solution\(|assert .*\.correct", cell.source):
             yield f"the solution '{cell.id}' does not assert that it is correct"
-        if "lab.solution(" in cell.source and not cell.source.startswith("#"):
-            # JupyterLab shows the first line of what it folds
-            yield f"the solution '{cell.id}' does not open with a comment"
+        if cell.source.partition("\n")[0] != FIRST_LINE:
+            # which JupyterLab shows of what it folds
+            yield f"the solution '{cell.id}' does not open with '{FIRST_LINE}'"
+
+
+def solutions_are_introduced_without_an_answer(
+    notebook: NotebookNode,
+) -> Iterator[str]:
+    for cell, after in itertools.pairwise(notebook.cells):
+        if "solution" in tags(after) and cell.source not in INTRODUCTIONS:
+            yield (
+                f"the solution '{after.id}' is introduced by more than "
+                f"'{INTRODUCTIONS[0]}': what explains it belongs into its comment"
+            )
 
 
 def links_are_plain(notebook: NotebookNode) -> Iterator[str]:
@@ -298,6 +318,7 @@ WRITTEN: list[Rule] = [
     the_knobs_keep_their_servers,
     one_of_each,
     exercises_can_be_solved,
+    solutions_are_introduced_without_an_answer,
     links_are_plain,
 ]
 STORED: list[Rule] = [
