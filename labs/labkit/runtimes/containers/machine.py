@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
+import posixpath
 import secrets
 import signal
-import tarfile
 import threading
 import time
 from abc import abstractmethod
@@ -287,16 +286,12 @@ class ContainerMachine(Machine):
 
     def put(self, name: str, text: str) -> None:
         """Write a file of the container, whether it runs or not."""
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as tar:
-            entry = tarfile.TarInfo(PurePosixPath(name).name)
-            entry.size = len(text.encode())
-            tar.addfile(entry, io.BytesIO(text.encode()))
-        self.put_archive(name, packed.getvalue())
+        assert self._container is not None
+        self._container.copy_into_container(text.encode(), name)
 
     def put_archive(self, name: str, packed: bytes) -> None:
         """Write what `archive` read, with its owners, under its name."""
-        self._docker.put_archive(str(PurePosixPath(name).parent), packed)
+        self._docker.put_archive(posixpath.dirname(name), packed)
 
     def archive(self, name: str) -> bytes:
         """A file or folder of the container, whether it runs or not, as a tar file."""
