@@ -70,6 +70,7 @@ def test_no_page_at_all_proves_nothing_about_pages():
         ([["Store 1", 15]], False),
         ([], False),
         ([["Store 1", 3], ["Store 1", 3]], False),
+        ({"no", "JSON"}, False),
     ],
 )
 def test_a_page_shows_what_there_is_no_less_and_no_more(shown, holds):

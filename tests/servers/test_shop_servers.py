@@ -11,7 +11,18 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
-from labkit.shop import carts, days, outbox, prices, staff, tables, topics, traffic, web
+from labkit.shop import (
+    carts,
+    costs,
+    days,
+    outbox,
+    prices,
+    staff,
+    tables,
+    topics,
+    traffic,
+    web,
+)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +190,39 @@ def test_statements_are_counted_as_the_server_counts_them(shops):
         ("stores", 1),
         ("products", 5),
     ]
+
+
+def test_a_statement_is_recorded_under_the_table_that_it_reads(shops):
+    run = History()
+    with shops.login()() as session:
+        ask = tables.asking(run, "shopkeeper 1", session)
+        ask("SELECT name\nFROM stores WHERE id = %s", [1])
+        ask("select 1")
+    assert [op.key for op in run] == ["stores", None]
+
+
+INDEX = "create index {} of_trial on orders (store_id)"
+BROKEN = "create index on nowhere (id)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "migrated", "ordered"),
+    [
+        ([], "ok", "ok"),
+        ([INDEX.format("concurrently")], "ok", "ok"),
+        ([INDEX.format("")], "ok", "fail"),
+        ([BROKEN, INDEX.format("")], "fail", "ok"),
+    ],
+)
+def test_orders_come_in_during_a_release_unless_it_locks_them_out(
+    shops, changes, migrated, ordered
+):
+    run, primary = History(), shops.db.primary
+    costs.release(run, primary, changes)
+    assert [op.outcome for op in run.ops("migrate")] == [migrated]
+    assert [op.outcome for op in run.ops("write")] == [ordered]
+    assert shops.order_ids() == []
+    costs.drop_indexes(primary, "orders")
 
 
 def test_a_pool_has_as_many_connections_as_it_was_asked_for(shops):

@@ -90,3 +90,11 @@ def test_a_long_moment_lasts_until_all_are_answered_or_its_time_is_over(
 def test_pools_that_do_not_all_get_their_connections_begin_all_the_same(login, moment):
     with slots.pools(login, servers=2, size=SLOTS) as entrance:
         assert look(entrance, 1)
+
+
+def test_requests_at_once_share_their_time(login, moment):
+    slow = "select pg_sleep(0.1)"
+    with slots.pools(login, servers=1, size=4) as entrance:
+        one_by_one = slots.ms_each(entrance, slow, 4)
+        together = slots.ms_each(entrance, slow, 8, at_once=8)
+    assert one_by_one >= 100 > together >= 25

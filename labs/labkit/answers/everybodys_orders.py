@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..exercises import Grade, exercise, graded, guardrail, score, unfit
+from ..exercises import Grade, exercise, graded, score, unfit
+from ..exercises.grade import described
+from ..exercises.judge import what_is_wrong
 
 
 def release(answer: Any, proof: Any, way: Any, fault: Any) -> Grade:
@@ -12,14 +14,24 @@ def release(answer: Any, proof: Any, way: Any, fault: Any) -> Grade:
         answer = [answer]
     if not isinstance(answer, list | tuple) or not answer:
         return unfit("a list of statements is wanted.")
+    if strange := [each for each in answer if not isinstance(each, str)]:
+        return unfit(f"each statement is a text, and {described(strange[0])} is none.")
     mine = way(changes=tuple(answer))
-    grade = guardrail()(mine, proof=proof)
-    if not grade.correct:
-        return grade
-    run = proof.attempt(mine, fault=fault)
-    if not run.verdict.holds or not run.useful.holds:
-        return graded(False, f"after a night that failed:\n{run}")
+    for when, fault_on, other in (
+        ("in the grown shop", True, None),
+        ("in the small shop", False, None),
+        ("after a night that failed", True, fault),
+    ):
+        run = proof.attempt(mine, fault_on=fault_on, fault=other)
+        if wrong := stopped(run) or what_is_wrong(proof, run):
+            return graded(False, f"{when}, {wrong}")
     return graded(True, "the index is there and valid, whatever was there before.")
+
+
+def stopped(run: Any) -> str:
+    """At which error the release stopped, or ""."""
+    [made] = run.history.ops("migrate")
+    return "" if made.outcome == "ok" else f"the release stopped: {made.error}."
 
 
 def serving(

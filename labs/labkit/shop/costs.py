@@ -4,6 +4,7 @@
         costs.visit(run, db.primary, session, 7, page)
     costs.read_back(run, 7, there)
     costs.at_most(run.history, statements=2)
+    costs.release(run, db.primary, ["create index concurrently ..."])
 
 A page is page(ask, owner): it asks by `tables.asking` and returns what it shows. The
 server must have loaded pg_stat_statements.
@@ -12,13 +13,16 @@ server must have loaded pg_stat_statements.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..checks import Findings, check
 from ..history import History, Op
-from . import records, tables
+from ..wait import wait_until
+from . import records, releases, tables
+from .crowd import Crowd
 
 if TYPE_CHECKING:
     from ..servers.postgres import PostgresNode
@@ -46,6 +50,43 @@ def visit(
 def read_back(run: records.Recorder, owner: int, there: Any) -> Op:
     """Enter what the shopkeeper's page has to show, however it was found out."""
     return records.read_back(run, f"page:{owner}", there)
+
+
+LIMIT_MS = 500  # milliseconds that an order waits for a lock
+ORDER = "insert into orders values ({0}, 1, 1, 1, 500)"
+
+
+def release(run: records.Recorder, node: PostgresNode, changes: Iterable[str]) -> None:
+    """The changes of a release, one after another, while orders come in.
+
+    A customer's order is being made when it begins. When it waits for that, or is over,
+    another customer orders, and then goes on. Both orders are rolled back. Recorded:
+    "migrate" by "release" as an inner operation, which ends at the first change that
+    fails, and "write" by "customer 2", refusable.
+    """
+
+    def migrate() -> None:
+        name = releases.MIGRATION
+        with (
+            node.connect(application_name=name) as session,
+            records.refusable(run, "release", "migrate", "orders", inner=True),
+        ):
+            for change in changes:
+                session.execute(change.encode())
+
+    def in_the_way() -> bool:
+        return not crowd.unanswered or bool(tables.waiting(node, releases.MIGRATION))
+
+    limit = f"-c lock_timeout={LIMIT_MS}"
+    with Crowd() as crowd, tables.left_open(node, ORDER.format(999_998)):
+        crowd.send(migrate)
+        wait_until(in_the_way, 20, "the release neither ends nor waits")
+        with (
+            node.connect(autocommit=False, options=limit) as session,
+            records.refusable(run, "customer 2", "write", "orders"),
+        ):
+            session.execute(ORDER.format(999_999).encode())
+            session.rollback()
 
 
 HUNDRED = """explain (analyze, wal, format json) insert into orders
@@ -126,9 +167,10 @@ def complete(history: History) -> Findings:
     Cost: O(n).
     """
     findings = Findings()
-    there = {op.key: json.dumps(op.value) for op in history.ops("read back")}
+    shown = partial(json.dumps, default=repr)  # what is no JSON is something else
+    there = {op.key: shown(op.value) for op in history.ops("read back")}
     for op in history.ops("read", outcome="ok"):
         findings.checked += 1
-        if json.dumps(op.value) != there.get(op.key):
+        if shown(op.value) != there.get(op.key):
             findings.broke(f"the page of {op.client} shows something else", ops=[op])
     return findings

@@ -11,6 +11,7 @@ as a context manager, and `queue()`, how many stand before it.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -161,6 +162,24 @@ def pools(
             lambda n, timeout=None: made[n % servers].connection(timeout),
             lambda: sum(p.get_stats().get("requests_waiting", 0) for p in made),
         )
+
+
+def ms_each(entrance: Entrance, query: str, requests: int, at_once: int = 1) -> float:
+    """How many milliseconds one of so many requests takes, connection and query.
+
+    at_once: how many may be under way. Then it is the time of all, divided.
+    """
+
+    def one(n: int) -> None:
+        with entrance.connect(n) as session:
+            session.execute(query.encode())
+
+    began = time.monotonic()
+    with Crowd() as crowd:
+        for n in range(requests):
+            crowd.send(one, n)
+            crowd.settle(lambda: at_once - 1)
+    return 1000 * (time.monotonic() - began) / requests
 
 
 def answered(history: History, *, within_s: float) -> Verdict:

@@ -6,6 +6,7 @@ sessions by name: a session's name is its role or its application_name.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -296,8 +297,8 @@ def asking(
     "query" on the first table it reads, with extra {rows}: a round trip each."""
 
     def ask(query: str, params: Any = None) -> list[tuple[Any, ...]]:
-        words = query.split()
-        table = words[words.index("from") + 1]
+        reads = re.search(r"\bfrom\s+(\w+)", query, re.IGNORECASE)
+        table = reads[1] if reads else None
         with run.call(client, "query", table, inner=True) as trip:
             rows = session.execute(query.encode(), params).fetchall()
             trip.extra["rows"] = len(rows)
