@@ -1,11 +1,12 @@
 """A night in the shop on real servers: who looks, who reads for long, and who pays."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from labkit import History, Lab, Postgres, Run, checks, faults
-from labkit.shop.night import Night, price, until_met
+from labkit import History, Lab, Op, Postgres, Run, checks, faults
+from labkit.shop.night import Night, oldest_ms, price, until_met, waits_ms
 from labkit.shop.tables import hang_up, left_open, until_gone
 
 
@@ -95,6 +96,28 @@ def test_replay_that_waits_has_met_the_reader_and_her_report_is_finished(
     assert told.outcome == "ok"
     db.replica.wait_for(db.primary.lsn())
     until_met(db.replica)
+
+
+def test_a_wait_of_replay_is_read_from_the_replicas_log(night, db):
+    db.replica.set(max_standby_streaming_delay="100", deadlock_timeout="1ms")
+    before = len(waits_ms(db.replica))
+    with night.long_report(db.replica):
+        night.cleanup()
+        db.replica.wait_for(db.primary.lsn())
+    db.replica.set(deadlock_timeout=None)
+    assert sum(waits_ms(db.replica)[before:]) >= 100
+
+
+def test_a_beat_is_as_old_as_the_next_one_is_done():
+    history = History()
+    for number, done in enumerate((1.0, 2.0, 3.0)):
+        beat = Op(0, "heart", "write", "heartbeat", version=number, t_call=done)
+        history.add(replace(beat, t_ret=done, outcome="ok"))
+    # one sees what is newest, one what was so half a second before, one nothing
+    for version, at, outcome in ((2, 4.0, "ok"), (1, 3.5, "ok"), (0, 9.0, "fail")):
+        look = Op(0, "shopper", "read", "heartbeat", version=version, t_call=at)
+        history.add(replace(look, t_ret=at, outcome=outcome))
+    assert oldest_ms(Run("attempt", False, False, "holds", history, None)) == 500
 
 
 def test_who_has_no_report_open_makes_a_short_one(night, db, run):

@@ -225,6 +225,21 @@ def test_orders_come_in_during_a_release_unless_it_locks_them_out(
     costs.drop_indexes(primary, "orders")
 
 
+def test_an_index_that_failed_at_the_end_is_invalid_and_written(db):
+    tables.Tables(db, stores=100).fill_orders(20)
+    primary = db.primary
+    before = costs.records_an_order(primary)
+    for _ in range(2):
+        costs.drop_indexes(primary, "orders")
+        costs.fail_at_the_end(primary, INDEX.format("concurrently"))
+    state = (
+        "select indisvalid, indisready from pg_index where indexrelid = %s::regclass"
+    )
+    assert primary.sql(state, ["of_trial"]) == [(False, True)]
+    assert costs.records_an_order(primary) == before + 1
+    costs.drop_indexes(primary, "orders")
+
+
 def test_a_pool_has_as_many_connections_as_it_was_asked_for(shops):
     pid = "select pg_backend_pid()"
     with tables.pool(shops.db.primary, 2, application_name="pooled") as pool:

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
+
+from psycopg.errors import LockNotAvailable
 
 from ..checks import Findings, check
 from ..history import History, Op
@@ -87,6 +90,18 @@ def release(run: records.Recorder, node: PostgresNode, changes: Iterable[str]) -
         ):
             session.execute(ORDER.format(999_999).encode())
             session.rollback()
+
+
+def fail_at_the_end(node: PostgresNode, index: str) -> None:
+    """A concurrent build of an index, while a report is open, gives up when it has to
+    wait for the report. The index is left invalid, and is written by every order."""
+    limit = "-c lock_timeout=100"
+    with (
+        tables.left_open(node, "select count(*) from stores"),
+        node.connect(options=limit) as session,
+        suppress(LockNotAvailable),
+    ):
+        session.execute(index.encode())
 
 
 HUNDRED = """explain (analyze, wal, format json) insert into orders

@@ -6,6 +6,7 @@ old as the row on a replica is, so old is everything there.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -197,6 +198,27 @@ def price(run: Any) -> dict[str, Any]:
         "dead rows": figures(run.history, "dead rows")[-1],
         "long report": "finished" if analyst.outcome == "ok" else "lost",
     }
+
+
+def oldest_ms(run: Any) -> int:
+    """How old the oldest heartbeat was that a shopper saw, in milliseconds.
+
+    By one clock, the client's, which never steps: a beat's age is counted from the
+    moment when the next one was done.
+    """
+    beats = {op.version: op.t_ret for op in run.history.ops("write")}
+    looks = run.history.ops("read", client="shopper", outcome="ok")
+    ages = [op.t_call - beats.get(op.version + 1, op.t_call) for op in looks]
+    return round(1000 * max(ages))
+
+
+WAITED = r"recovery finished waiting after ([0-9.]+) ms"
+
+
+def waits_ms(replica: Replica) -> list[float]:
+    """The waits of replay that the replica's log tells of, oldest first: those longer
+    than deadlock_timeout, where log_recovery_conflict_waits is on."""
+    return [float(ms) for ms in re.findall(WAITED, replica.logs())]
 
 
 @fault("a long report is open")
