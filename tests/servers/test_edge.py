@@ -188,3 +188,33 @@ def test_copies_outlive_a_crash_of_the_edge(edge):
     edge.node.kill()
     edge.node.start()
     assert caches(edge, PRICE, 1) == ["HIT"]
+
+
+def test_nginx_keeps_what_is_answered_to_a_token_unless_it_is_told(edge, origin):
+    origin.put("/p/token", headers={"Cache-Control": "max-age=60"}, shows=["user"])
+    ann, bob = ({"Authorization": f"Bearer {name}"} for name in ("ann", "bob"))
+    edge.get("/p/token", headers=ann)
+    assert edge.get("/p/token", headers=bob).json()["user"] == "ann"
+    edge.reload(location=KEEP + " proxy_no_cache $http_authorization;")
+    edge.empty()
+    edge.get("/p/token", headers=ann)
+    assert edge.get("/p/token", headers=bob).json()["user"] == "bob"
+
+
+def test_old_stands_in_for_an_origin_that_is_gone_and_not_for_one_that_says_503(
+    lab,
+):
+    says = page("public, max-age=60, stale-if-error=600")
+    origin = Origin({"/p/error": says, "/p/gone": says}, name="sick")
+    edge = lab.start(Edge([origin], name="nurse", location=KEEP))
+    for path in ("/p/error", "/p/gone"):
+        edge.get(path).ok()
+        edge.end_life(path, ago=300)
+    origin.put("/p/error", status=503)
+    assert edge.get("/p/error").status == 503
+    origin.node.kill()
+    answer = edge.get("/p/gone")
+    assert (answer.status, answer.headers["x-cache"]) == (200, "STALE")
+    edge.end_life("/p/gone", ago=700)
+    assert edge.get("/p/gone").status == 502
+    edge.stop()

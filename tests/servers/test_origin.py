@@ -49,6 +49,12 @@ def test_a_page_that_was_not_changed_is_not_sent_again(server):
     assert server.get("/products/7", headers=tag).json()["version"] == 4
 
 
+def test_a_header_may_differ_with_every_request(server):
+    server.put("/cart", headers={"Set-Cookie": "cart={request}"})
+    given = {server.get("/cart").headers["set-cookie"] for _ in range(3)}
+    assert len(given) == 3
+
+
 def test_every_request_is_counted_before_it_is_answered(server):
     server.put("/slow", held=True)
     asked = [threading.Thread(target=server.get, args=("/slow",)) for _ in range(5)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -60,20 +60,23 @@ def request(
     *,
     timeout: float = 5,
     headers: Mapping[str, str] | None = None,
+    sent: Callable[[], object] = lambda: None,
 ) -> Answer:
     """Ask on a connection of its own; `body` is sent as JSON.
 
-    timeout: seconds without a byte. Raises OSError (TimeoutError is one) when no
+    timeout: seconds without a byte. sent: called when the request is on its way, and
+    before its answer is awaited. Raises OSError (TimeoutError is one) when no
     answer came: whether the work was done is then unknown.
     """
     connection = HTTPConnection(*address, timeout=timeout)
-    sent = {"Connection": "close", **(headers or {})}
+    told = {"Connection": "close", **(headers or {})}
     data = None
     if body is not None:
         data = json.dumps(body)
-        sent["Content-Type"] = "application/json"
+        told["Content-Type"] = "application/json"
     try:
-        connection.request(method, path, data, sent)
+        connection.request(method, path, data, told)
+        sent()
         got = connection.getresponse()
         text = got.read().decode(errors="replace")
     except HTTPException as error:  # a server that dies in the middle of its answer

@@ -43,6 +43,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
     web       customers of the shop's web pages: `browse`, `buy`, `come`; what the edge
               tells of them (`AtEdge`); `follow`, one checkout into the database
+    edges     people who ask an edge for pages, what each was shown, and what the origin
+              was asked: `visit`, `counted`; the promise `nobody_elses`
     machine   how busy a machine is, and a batch job that takes all of it
     days      a day counted in ticks, and what goes wrong in which (`Plan`)
 
@@ -77,6 +79,7 @@ __all__ = [
     "costs",
     "crowd",
     "days",
+    "edges",
     "failover",
     "figure",
     "figures",

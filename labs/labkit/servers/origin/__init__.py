@@ -32,7 +32,8 @@ class Origin(Server[OriginNode]):
     """A small server of the shop's pages that knows how often it was asked.
 
     pages: by path, or by what a path begins with ("/account*"), each a mapping with
-    any of: status, headers, version (of its content), shows (what of the request is in
+    any of: status, headers ("{request}" in one is the request's number), version (of
+    its content), shows (what of the request is in
     its body: "user", "language", "host"), size (bytes), seconds (that it takes to
     make), held (whether answers wait). Their bodies are JSON. Every request needs the
     key, which an `Edge` adds and `get` does, too.

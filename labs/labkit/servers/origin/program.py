@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import signal
 import sys
@@ -31,11 +32,12 @@ PAGES = "/-/pages"
 class Page:
     """What is answered at a path, or at all that begin with it where it ends in "*".
 
-    headers: besides ETag and length. version: of its content. shows: what of the
-    request its body has beside path and version: "user" (the cookie `session`, else
-    the token, else ""), "language", "host" (X-Forwarded-Host, else Host). size: bytes
-    that its body has at least. seconds: that it takes to make. held: whether answers
-    wait until it is no longer.
+    headers: besides ETag and length; "{request}" in one becomes the request's number,
+    as a new cookie would be another one each time. version: of its content. shows: what
+    of the request its body has beside path and version: "user" (the cookie `session`,
+    else the token, else ""), "language", "host" (X-Forwarded-Host, else Host). size:
+    bytes that its body has at least. seconds: that it takes to make. held: whether
+    answers wait until it is no longer.
     """
 
     status: int = 200
@@ -56,6 +58,7 @@ class Site:
         self.key = f"Bearer {key}"
         self.pages: dict[str, Page] = {}
         self.changed = threading.Condition()
+        self.numbers = itertools.count(1)
 
     def put(self, pages: dict[str, dict[str, Any]]) -> None:
         with self.changed:
@@ -116,8 +119,10 @@ class Handler(BaseHTTPRequestHandler):
         said = {"path": self.path, "version": page.version}
         said |= {what: self.shown(what) for what in page.shows}
         body = json.dumps(said).encode().ljust(page.size)
+        number = str(next(self.site.numbers))
+        own = {k: v.replace("{request}", number) for k, v in page.headers.items()}
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-        headers = {"Content-Type": "application/json", "ETag": tag, **page.headers}
+        headers = {"Content-Type": "application/json", "ETag": tag, **own}
         if page.status == 200 and self.headers.get("If-None-Match") == tag:
             self.send(304, headers, b"")
         else:
