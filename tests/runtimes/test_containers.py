@@ -406,7 +406,7 @@ def no_engine(monkeypatch, tmp_path):
 def test_no_engine_is_told_at_once(no_engine):
     began = time.monotonic()
     assert "docker.sock" in engine_problem()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < engine.WITHIN  # nobody is waited for
 
 
 def test_an_engine_on_another_machine_is_refused(no_engine):
@@ -424,7 +424,7 @@ def test_an_engine_that_does_not_answer_is_given_up(no_engine):
         no_engine.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         assert "did not answer" in engine_problem()
-        assert time.monotonic() - began < 4
+        assert engine.WITHIN <= time.monotonic() - began < 10 * engine.WITHIN
 
 
 def test_an_engine_outside_the_notebooks_container_is_refused(client, monkeypatch):

@@ -72,7 +72,7 @@ def test_a_request_is_followed_from_the_edge_to_pg_stat_activity(db, app, edge):
         buyer.start()
         wait_until(
             lambda: [r for r in db.primary.sql(waiting) if r[0] == "Lock"],
-            5,
+            20,
             "no statement with the trace's id waits for the lock",
         )
         ((_, query),) = db.primary.sql(waiting)
@@ -123,7 +123,7 @@ def test_metrics_count_requests_by_outcome(lab, db, edge):
 def test_a_statement_over_its_time_is_ended_and_a_history_knows_it_failed(
     lab, db, edge
 ):
-    hasty = lab.start(App(database=db, name="hasty", statement_timeout=0.1))
+    hasty = lab.start(App(database=db, name="hasty", statement_timeout=1))
     one = order()
     history = History()
     with db.primary.connect(autocommit=False) as holder:
@@ -141,14 +141,15 @@ def test_a_statement_over_its_time_is_ended_and_a_history_knows_it_failed(
 
 def test_a_full_pool_answers_503_and_serves_again_when_it_is_free(lab, db, app):
     full = lab.start(App(database=db, name="full"))
-    full.set(pool_size=1, pool_timeout=0.1)
+    full.set(pool_size=1, pool_timeout=0.5)
+    wait_until(full.nodes[0].serves, 20, "its pool is not filled")
     one = order()
     with db.primary.connect(autocommit=False) as holder:
         holder.execute("lock table orders")
         buyer = threading.Thread(target=full.post, args=("/checkout", one))
         buyer.start()
         waits = "select 1 from pg_locks where not granted"
-        wait_until(lambda: db.primary.sql(waits), 5, "nothing waits for the lock")
+        wait_until(lambda: db.primary.sql(waits), 20, "nothing waits for the lock")
         answer = full.get("/stores/7")
         assert answer.status == 503
         assert answer.json()["sqlstate"] == "53300"

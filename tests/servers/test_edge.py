@@ -171,7 +171,7 @@ def test_old_is_served_within_the_bound_of_the_origin_and_not_beyond(edge, origi
         edge.end_life("/p/bound", ago=ago)
         assert caches(edge, "/p/bound", 1) == [first]
         hits = lambda: caches(edge, "/p/bound", 1) == ["HIT"]  # noqa: E731
-        wait_until(hits, 5, "it was not asked for again")
+        wait_until(hits, 20, "it was not asked for again")
 
 
 def test_one_of_many_who_miss_at_once_asks_the_origin(edge, origin):

@@ -83,42 +83,67 @@ def trip(client, data=b"x"):
     return time.perf_counter() - began
 
 
+def quickest(measure, less_than):
+    """The least seconds of some tries: other work on the machine only ever adds."""
+    least = float("inf")
+    for _ in range(10):
+        least = min(least, measure())
+        if least < less_than:
+            break
+    return least
+
+
 def test_a_round_trip_takes_the_delay_of_both_directions(echo):
     with socket.create_connection(echo.link.address()) as client:
         trip(client)
         for delay, least in ((0.1, 0.2), ((0.2, 0.0), 0.2), ((0.0, 0.15), 0.15)):
             echo.link.set(delay=delay)
-            assert least <= trip(client) < least + 0.15
+            took = quickest(lambda: trip(client), least + 0.15)
+            assert least <= took < least + 0.15
         echo.link.set(delay=0.0)
-        assert min(trip(client) for _ in range(5)) < 0.05
+        assert quickest(lambda: trip(client), 0.05) < 0.05
 
 
 def test_to_open_a_connection_is_a_round_trip_more(echo):
     echo.link.set(delay=0.1)
+
+    def first():
+        with socket.create_connection(echo.link.address()) as client:
+            return trip(client)
+
     with socket.create_connection(echo.link.address()) as client:
-        assert 0.4 <= trip(client) < 0.6
-        assert 0.2 <= trip(client) < 0.4
-    carried = echo.link.carried()
-    assert carried["connections"] == 1
-    assert carried["trips"] == 3
+        assert trip(client) >= 0.4
+        assert trip(client) >= 0.2
+        carried = echo.link.carried()
+        assert carried["connections"] == 1
+        assert carried["trips"] == 3
+        assert quickest(lambda: trip(client), 0.4) < 0.4
+    assert quickest(first, 0.6) < 0.6
 
 
 def test_a_server_that_speaks_first_is_heard_after_the_round_trip(lab):
     greeter = Echo(b"hello")
     link = lab.start(Link(to=greeter.place, name="greeter", delay=(0.1, 0.15)))
-    began = time.perf_counter()
-    with socket.create_connection(link.address()) as client:
-        assert client.recv(5) == b"hello"
-        assert 0.25 <= time.perf_counter() - began < 0.4
+
+    def heard():
+        began = time.perf_counter()
+        with socket.create_connection(link.address()) as client:
+            assert client.recv(5) == b"hello"
+            return time.perf_counter() - began
+
+    assert 0.25 <= quickest(heard, 0.4) < 0.4
     link.stop()
 
 
 def test_a_narrow_line_takes_a_second_for_its_bytes_a_second(echo):
     echo.link.set(bandwidth=(1_000_000, None))
     with socket.create_connection(echo.link.address()) as client:
-        assert 0.29 < trip(client, bytes(300_000)) < 0.6
+        assert trip(client, bytes(300_000)) > 0.29
     carried = echo.link.carried()
     assert carried["bytes_there"] == carried["bytes_back"] == 300_000
+    with socket.create_connection(echo.link.address()) as client:
+        large = lambda: trip(client, bytes(300_000))  # noqa: E731
+        assert quickest(large, 0.6) < 0.6
 
 
 def test_its_bandwidth_is_that_of_all_connections_together(echo):
@@ -162,7 +187,7 @@ def test_a_cut_of_the_way_back_leaves_the_work_done_and_the_client_in_doubt(echo
     with socket.create_connection(echo.link.address()) as client:
         with faults.link_cut(echo.link, there=False):
             client.sendall(b"pay")
-            wait_until(lambda: echo.got == b"pay", 5, "it did not arrive")
+            wait_until(lambda: echo.got == b"pay", 20, "it did not arrive")
             client.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 client.recv(3)

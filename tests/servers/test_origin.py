@@ -60,7 +60,7 @@ def test_every_request_is_counted_before_it_is_answered(server):
     asked = [threading.Thread(target=server.get, args=("/slow",)) for _ in range(5)]
     for one in asked:
         one.start()
-    wait_until(lambda: len(server.requests("/slow")) == 5, 5, "not all arrived")
+    wait_until(lambda: len(server.requests("/slow")) == 5, 20, "not all arrived")
     assert all(one.is_alive() for one in asked)
     server.put("/slow", held=False)
     for one in asked:

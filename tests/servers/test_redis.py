@@ -27,7 +27,7 @@ def test_a_frozen_server_is_alive_and_answers_nobody_until_it_is_resumed(cache):
     cache.primary.resume()
     cache.primary.resume()
     assert not cache.primary.frozen()
-    assert impatient.ping()
+    assert cache.client().ping()
 
 
 def test_a_frozen_server_can_be_killed(cache):

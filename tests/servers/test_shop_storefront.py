@@ -91,9 +91,9 @@ def test_a_place_is_taken_given_back_and_waited_for():
     taken = []
     waits = threading.Thread(target=lambda: taken.append(places.take()))
     waits.start()
-    wait_until(lambda: places.waiting == 1, 5, "nobody waits")
+    wait_until(lambda: places.waiting == 1, 20, "nobody waits")
     places.give_back()
-    waits.join(5)
+    waits.join(20)
     assert (taken, places.waiting) == ([True], 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from math import inf
@@ -186,3 +186,40 @@ def of_key(op: Op, needed: bool) -> str:
 
 def times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def is_write(op: Op) -> bool:
+    return op.op == "write"
+
+
+def is_read(op: Op) -> bool:
+    return op.op != "write"
+
+
+def backwards(
+    findings: Findings,
+    ops: list[Op],
+    sentence: Callable[[Op, float, str], str],
+    *,
+    series: Callable[[Op], tuple] = lambda op: (op.client, op.key),
+    sets: Callable[[Op], bool] = lambda op: True,
+    owes: Callable[[Op], bool] = lambda op: True,
+) -> Findings:
+    """Operations with a version below the highest of those before them in their series.
+
+    series: a client's, of one key, or another. sets: which operations raise the
+    highest. owes: which must not be below it; those with one before them are checked.
+    sentence: of such an operation, the highest version and its key.
+    """
+    several = several_keys(ops)
+    highest: dict[tuple, float] = {}
+    for op, returned in in_time(ops):
+        own = series(op)
+        if returned and sets(op):
+            highest[own] = max(version_of(op), highest.get(own, -inf))
+        elif not returned and owes(op) and own in highest:
+            findings.checked += 1
+            if version_of(op) < highest[own]:
+                said = sentence(op, highest[own], of_key(op, several))
+                findings.broke(said, op.client, op.key, ops=[op])
+    return findings

@@ -14,11 +14,14 @@ from ..history import History, Op
 from .common import (
     TOLERANCE,
     Moment,
+    backwards,
     called,
     doubt,
     ended,
     exceeds,
     in_time,
+    is_read,
+    is_write,
     named,
     of_key,
     read_of,
@@ -53,19 +56,11 @@ def read_your_writes(history: History) -> Findings:
     """
     findings = Findings()
     ops = reads(findings, history) + writes(findings, history)
-    several = several_keys(ops)
-    owed: dict[tuple, float] = {}
-    for op, returned in in_time(ops):
-        own = (op.client, op.key)
-        if op.op == "write" and returned:
-            owed[own] = max(version_of(op), owed.get(own, -inf))
-        elif op.op != "write" and not returned and own in owed:
-            findings.checked += 1
-            if version_of(op) < owed[own]:
-                wrote = f"wrote version {owed[own]}{of_key(op, several)}"
-                sentence = f"{op.client} {wrote} and then {read_of(op)}"
-                findings.broke(sentence, *own, ops=[op])
-    return findings
+
+    def sentence(op: Op, highest: float, key: str) -> str:
+        return f"{op.client} wrote version {highest}{key} and then {read_of(op)}"
+
+    return backwards(findings, ops, sentence, sets=is_write, owes=is_read)
 
 
 @check(
@@ -86,10 +81,12 @@ def monotonic_reads(history: History) -> Findings:
     Cost: O(n) after a sort by time.
     """
 
+    findings = Findings()
+
     def sentence(op: Op, highest: float, key: str) -> str:
         return f"{op.client} read version {highest}{key} and then {read_of(op)}"
 
-    return _backwards(history, lambda op: (op.client, op.key), sentence)
+    return backwards(findings, reads(findings, history), sentence)
 
 
 @check(
@@ -110,32 +107,13 @@ def recency(history: History) -> Findings:
     Cost: O(n) after a sort by time.
     """
 
+    findings = Findings()
+
     def sentence(op: Op, highest: float, key: str) -> str:
         return f"{op.client} {read_of(op)} after version {highest}{key} had been read"
 
-    return _backwards(history, lambda op: (op.key,), sentence)
-
-
-def _backwards(
-    history: History,
-    series: Callable[[Op], tuple],
-    sentence: Callable[[Op, float, str], str],
-) -> Findings:
-    """Reads that are older than one before them in the same series."""
-    findings = Findings()
     ops = reads(findings, history)
-    several = several_keys(ops)
-    highest: dict[tuple, float] = {}
-    for op, returned in in_time(ops):
-        own = series(op)
-        if returned:
-            highest[own] = max(version_of(op), highest.get(own, -inf))
-        elif own in highest:
-            findings.checked += 1
-            if version_of(op) < highest[own]:
-                said = sentence(op, highest[own], of_key(op, several))
-                findings.broke(said, op.client, op.key, ops=[op])
-    return findings
+    return backwards(findings, ops, sentence, series=lambda op: (op.key,))
 
 
 @check(

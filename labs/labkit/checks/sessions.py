@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
 from ..history import History, Op
 from .common import (
     Moment,
+    backwards,
     called,
     ended,
     in_time,
+    is_read,
+    is_write,
     named,
     of_key,
     read_of,
@@ -44,8 +48,7 @@ def monotonic_writes(history: History) -> Findings:
     Cost: O(n) after a sort by time.
     """
     findings = Findings()
-    ops = writes(findings, history)
-    return _written_backwards(findings, ops, "write", "wrote")
+    return backwards(findings, writes(findings, history), _then_wrote("wrote"))
 
 
 @check(
@@ -68,26 +71,15 @@ def writes_follow_reads(history: History) -> Findings:
     """
     findings = Findings()
     ops = writes(findings, history) + reads(findings, history)
-    return _written_backwards(findings, ops, "read", "read")
+    return backwards(findings, ops, _then_wrote("read"), sets=is_read, owes=is_write)
 
 
-def _written_backwards(
-    findings: Findings, ops: list[Op], after: str, did: str
-) -> Findings:
-    """Writes with a version below one that the same client wrote, or read, before."""
-    several = several_keys(ops)
-    highest: dict[tuple, float] = {}
-    for op, returned in in_time(ops):
-        own, wrote = (op.client, op.key), op.op == "write"
-        if returned and wrote == (after == "write"):
-            highest[own] = max(version_of(op), highest.get(own, -inf))
-        elif not returned and wrote and own in highest:
-            findings.checked += 1
-            if version_of(op) < highest[own]:
-                first = f"{did} version {highest[own]}{of_key(op, several)}"
-                sentence = f"{op.client} {first} and then wrote version {op.version}"
-                findings.broke(sentence, *own, ops=[op])
-    return findings
+def _then_wrote(did: str) -> Callable[[Op, float, str], str]:
+    def sentence(op: Op, highest: float, key: str) -> str:
+        then = f"and then wrote version {op.version}"
+        return f"{op.client} {did} version {highest}{key} {then}"
+
+    return sentence
 
 
 @check(

@@ -43,7 +43,6 @@ ROUGHLY = 0.05  # how near an answer in another unit must come, as a share
 def number(
     expected: float | Callable[..., float],
     within: float = 0,
-    hint: str = "",
     unit: str = "",
 ) -> Grader:
     """Correct when the answer is `expected`, give or take `within` (same unit).
@@ -64,8 +63,7 @@ def number(
         if other := other_unit(value, wanted, within, unit):
             return unfit(f"{answer} looks like {other}: {UNITS[unit][0]} is wanted.")
         side = "low" if value < wanted else "high"
-        text = f"{answer} is too {side}."
-        return graded(False, text + (f"\nHint: {hint}" if hint else ""))
+        return graded(False, f"{answer} is too {side}.")
 
     return grader
 

@@ -14,9 +14,7 @@ About = Literal["promise", "useful"]
 PROVED_NOTHING = "nothing is proved"
 
 
-def guardrail(
-    proof: Any = None, hint: str = "", also: Callable[[Any], str] = lambda run: ""
-) -> Grader:
+def guardrail(proof: Any = None, also: Callable[[Any], str] = lambda run: "") -> Grader:
     """Correct when the answer, as the way, is a guardrail: under the fault the promise
     holds, and there and when nothing is wrong the shop still works.
 
@@ -32,7 +30,7 @@ def guardrail(
                 run = one.attempt(answer, fault_on=fault_on)
                 if wrong := what_is_wrong(one, run) or also(run):
                     when = "under the fault" if fault_on else "when nothing is wrong"
-                    return graded(False, with_hint(f"{when}, {wrong}", hint))
+                    return graded(False, f"{when}, {wrong}")
                 verdict = verdict or run.verdict
         assert verdict is not None
         checked = counted(verdict.checked, verdict.unit)
@@ -45,9 +43,7 @@ def guardrail(
     return grader
 
 
-def keeps(
-    proof: Any = None, hint: str = "", also: Callable[[Any], str] = lambda run: ""
-) -> Grader:
+def keeps(proof: Any = None, also: Callable[[Any], str] = lambda run: "") -> Grader:
     """Correct when the promise holds with the fault on and the answer as the way.
 
     Less than `guardrail`: nothing is asked of a quiet day. The grade shows the verdict.
@@ -60,9 +56,9 @@ def keeps(
             verdict = run.verdict
             if not verdict.holds:
                 why = "the promise is broken" if verdict.violated else PROVED_NOTHING
-                return graded(False, with_hint(f"{why}.\n{verdict}", hint))
+                return graded(False, f"{why}.\n{verdict}")
             if wrong := no_longer_works(run) or also(run):
-                return graded(False, with_hint(f"the promise holds, but {wrong}", hint))
+                return graded(False, f"the promise holds, but {wrong}")
         return graded(True, f"the promise holds.\n{verdict}")
 
     return grader
@@ -72,10 +68,6 @@ def several(proof: Any) -> Sequence[Any]:
     if proof is None:
         raise NotReady("run the cells above first: proof is not known yet.")
     return proof if isinstance(proof, list | tuple) else [proof]
-
-
-def with_hint(text: str, hint: str) -> str:
-    return f"{text}\nHint: {hint}" if hint else text
 
 
 def what_is_wrong(proof: Any, run: Any) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 PATIENCE_MS = 2000  # then an order that is locked out counts as refused
+END = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where pid = %s"
 TRIES = 3  # a session that broke, an address that refuses, the right one
 
 
@@ -63,6 +64,7 @@ class News:
             if server.name in self.deaf:
                 self.unheard += 1
             else:
+                server.leave()
                 server.ask()
 
     def lost_for(self, *deaf: str) -> Fault:
@@ -104,6 +106,12 @@ class AppServer:
         told = f"-c shop.epoch={self.epoch} -c lock_timeout={PATIENCE_MS}"
         self.session = self.node.connect(options=told, application_name=self.name)
 
+    def leave(self) -> None:
+        """End the session. Its server has seen it go, where it still runs."""
+        with suppress(psycopg.OperationalError), self.node.connect() as other:
+            other.execute(END, [self.session.info.backend_pid])
+        self.session.close()
+
     def take(
         self,
         order: Order,
@@ -122,7 +130,7 @@ class AppServer:
             insert(self.session, order)
             meanwhile()
         if op.outcome != "ok" and tries > 1:
-            self.session.close()
+            self.leave()
             if op.outcome == "fail":
                 self.ask()
             else:

@@ -158,16 +158,27 @@ class Copies(Topics):
         return [part["leader_id"] for part in self.state()]
 
     def note(self, when: str) -> None:
-        """Add to seen["steps"] what kafka-topics.sh --describe says of partition 0."""
-        described = self._ask(
+        """Add to seen["steps"] what kafka-topics.sh --describe says of partition 0 when
+        the broker that it asks knows who is in sync."""
+
+        def known() -> list[dict[str, Any]]:
+            first = self.parts()[:1]
+            there = len(self.running())
+            return [part for part in first if len(part["isr_nodes"]) == there]
+
+        [part] = wait_until(known, SOON, "no broker knows who is in sync")
+        row = {"when": when, "leader": part["leader_id"]}
+        row["in sync"] = str(sorted(part["isr_nodes"]))
+        row["eligible"] = str(sorted(part["eligible_leader_replicas"] or []))
+        self.seen.setdefault("steps", []).append(row)
+
+    def parts(self) -> list[dict[str, Any]]:
+        """`state` with eligible_leader_replicas, the list of those who may still lead
+        although they are not in sync."""
+        found = self._ask(
             lambda admin: admin.describe_topic_partitions([self.name])["topics"]
         )
-        for topic in described:
-            part = topic["partitions"][0]
-            row = {"when": when, "leader": part["leader_id"]}
-            row["in sync"] = str(sorted(part["isr_nodes"]))
-            row["eligible"] = str(sorted(part["eligible_leader_replicas"] or []))
-            self.seen.setdefault("steps", []).append(row)
+        return [part for topic in found for part in topic["partitions"]]
 
     def read_back(self, run: Run) -> list[int]:
         """Record as "read back" which orders the topic has, and return them sorted."""
@@ -214,11 +225,17 @@ class Copies(Topics):
         """Wait until a broker that runs leads each partition, or nobody does although
         all that can are back; then any replica is made to lead, which is the last
         resort (kafka-leader-election.sh --election-type unclean). Whether it was."""
-        able = {-1, *self.running()}
+        able = set(self.running())
+
+        def led(part: dict[str, Any]) -> bool:
+            """A broker that may lead and runs will: who is asked may not know yet."""
+            hopes = able.intersection(part["eligible_leader_replicas"] or [])
+            leader = part["leader_id"]
+            return leader in able or (leader == -1 and not hopes)
 
         def settled() -> list[int]:
-            found = self.led_by()
-            return found if {*found} <= able else []
+            parts = self.parts()
+            return [part["leader_id"] for part in parts] if all(map(led, parts)) else []
 
         found = wait_until(settled, SOON, "a broker that is gone leads")
         orphans = [place for place, leader in enumerate(found) if leader == -1]

@@ -205,7 +205,9 @@ def until_received(primary: Primary, within: float = 20) -> None:
     """Wait until each replica that is connected has received what the primary has
     flushed, and so every commit. What open transactions wrote is not sent for now."""
     end = primary.value("select pg_current_wal_flush_lsn()")
-    behind = "select 1 from pg_stat_replication where flush_lsn < %s"
+    # one that has just connected has told nothing yet
+    behind = """select 1 from pg_stat_replication
+     where coalesce(flush_lsn, '0/0') < %s"""
     late = "a replica does not catch up"
     wait_until(lambda: not primary.sql(behind, [end]), within, late)
 

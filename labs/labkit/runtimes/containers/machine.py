@@ -11,7 +11,6 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
