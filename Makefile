@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help ready incident test notebooks class book links store bench soak budget lint
-.PHONY: oracles growth hero pictures lock clean
+.PHONY: oracles growth hero pictures fonts paint lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
@@ -65,6 +65,12 @@ hero: .venv/.labs ## record the incident of the front page anew, on real servers
 
 pictures: book ## make the pictures of README and of links to the site
 	@$(PY) tools/pictures.py
+
+fonts: .venv/.installed ## cut the letters of the site's faces out anew (needs npm)
+	@$(PY) tools/fonts.py
+
+paint: book ## time the first paint of pages on a slow line, and weigh them
+	@$(PY) tools/paint.py
 
 links: .venv/.installed ## follow every link out of the book (needs the network)
 	$(PY) -c "from jupyter_book.cli.main import main; main()" build . --builder linkcheck

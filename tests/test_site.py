@@ -1,6 +1,7 @@
 """The site: built without a warning, offline, for every reader, on every page."""
 
 import functools
+import gzip
 import html
 import http.server
 import io
@@ -19,6 +20,7 @@ import book_model
 import playwright.sync_api
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from fontTools.ttLib import TTFont
 from forms import contrast
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
@@ -26,7 +28,7 @@ from sphinx.util.docutils import docutils_namespace
 from labkit import checks, servers
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVIEST = 1_200_000  # bytes of a page with all that it loads, uncompressed
+HEAVIEST = 250_000  # bytes of a page with all that it loads, compressed as hosts do
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 PAPER = {"width": 718, "height": 1000}  # A4 between its margins
@@ -55,6 +57,7 @@ class Visit:
     requests: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     weight: int = 0
+    blocking: list = field(default_factory=list)
     width: int = 0
     unnamed: list = field(default_factory=list)
     too_wide: list = field(default_factory=list)
@@ -148,6 +151,7 @@ def observe(tab, address, page):
     arrive(
         tab, address + page, "networkidle", (seen.requests, seen.problems, responses)
     )
+    seen.blocking = tab.evaluate(BLOCKING)
     seen.unnamed = tab.evaluate(UNNAMED)
     seen.too_wide = tab.evaluate(TOO_WIDE)
     tab.set_viewport_size(PHONE)
@@ -170,7 +174,8 @@ WEIGHTS = {}  # bytes by address; most files belong to all pages
 
 def weight(response):
     if response.url not in WEIGHTS:
-        WEIGHTS[response.url] = len(response.body())
+        body = response.body()
+        WEIGHTS[response.url] = min(len(body), len(gzip.compress(body)))
     return WEIGHTS[response.url]
 
 
@@ -207,6 +212,10 @@ def complain(seen, said):
     if said.type in ("error", "warning"):
         seen.problems.append(said.text)
 
+
+# What a browser waits for before it paints anything.
+BLOCKING = """() => performance.getEntriesByType("resource")
+  .filter(one => one.renderBlockingStatus === "blocking").map(one => one.name)"""
 
 # What has no words for a reader who does not see it: pictures and controls.
 UNNAMED = """() => {
@@ -326,6 +335,11 @@ def test_every_picture_and_control_has_words(visit):
 
 def test_a_page_is_light(visit):
     assert visit.weight < HEAVIEST
+
+
+def test_a_page_is_painted_when_one_style_sheet_has_come(visit):
+    (sheet,) = visit.blocking
+    assert urlsplit(sheet).path == "/_static/site.css"
 
 
 def test_a_panel_is_moved_by_the_keyboard_alone(tab):
@@ -567,6 +581,39 @@ def test_a_lab_begins_with_what_its_stored_run_proved(site, lab):
     for words in ("control ✓ holds", "incident ✗ violated", "guarded ✓ holds"):
         assert words in line
     assert "unguarded ✗ violated" in line
+
+
+def characters(face):
+    """All that a face of the site can show."""
+    fonts = ROOT / "book" / "_static" / "fonts"
+    return set(map(chr, TTFont(fonts / f"{face}.woff2").getBestCmap())) | {"\n", "\t"}
+
+
+def test_every_character_of_a_page_is_in_the_faces_of_the_site(site, page):
+    words = (site / page).read_text("utf-8").partition("<body")[2]
+    words = re.sub(r"<(script|style)\b.*?</\1>", "", words, flags=re.S)
+    code = "".join(match[0] for match in CODE_OF_A_PAGE.finditer(words))
+    for part, face in ((code, "code"), (CODE_OF_A_PAGE.sub("", words), "text")):
+        shown = set(html.unescape(re.sub(r"<[^>]*>", "", part)))
+        assert not shown - characters(face), f"add them to tools/fonts.py: {face}"
+
+
+CODE_OF_A_PAGE = re.compile(r"<(pre|code)\b.*?</\1>", re.S)
+
+
+LOADED = """() => document.fonts.ready.then(faces => [...faces]
+  .filter(face => face.status === "loaded").map(face => face.family))"""
+
+
+def test_a_page_is_set_in_the_faces_of_the_site(tab):
+    loaded = {family.strip('"') for family in tab.evaluate(LOADED)}
+    assert {"Book Text", "Book Code"} <= loaded
+
+
+def test_the_faces_lie_beside_their_licences(site):
+    licences = [*(site / "_static" / "fonts").glob("LICENSE*")]
+    assert len(licences) == 2
+    assert all("SIL OPEN FONT LICENSE" in one.read_text("utf-8") for one in licences)
 
 
 def test_no_icon_font_is_loaded(site):

@@ -7,19 +7,13 @@ Writes book/_static/card.png (1200 by 630, what a link to the site shows) and
 book/_static/readme.png.
 """
 
-import functools
-import http.server
-import shutil
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from book_model import ROOT
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+from served import chromium, served
 
 SITE, STATIC = ROOT / "_build" / "html", ROOT / "book" / "_static"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # the front page without what stands around it, and without what it says of itself
 CARD = """
   .bd-sidebar-primary, .bd-header-article, .bd-sidebar-secondary, .hero-source,
@@ -31,21 +25,6 @@ CARD = """
   .hero { margin-top: 14px !important; padding-bottom: 14px !important }
   .hero-page, .hero ~ * { display: none !important }
 """
-
-
-class Silent(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args) -> None:
-        pass
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The front page's address while the site is served on this machine."""
-    handler = functools.partial(Silent, directory=str(SITE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/book/index.html"
-        server.shutdown()
 
 
 def card(browser: Browser, address: str) -> None:
@@ -73,14 +52,9 @@ def main() -> None:
     """Make both."""
     if not (SITE / "book" / "index.html").exists():
         sys.exit("There is no built site to look at: make book")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        sys.exit(f"No Chromium on this machine: install one of {', '.join(BROWSERS)}.")
-    with served() as address, sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        card(browser, address)
-        readme(browser, address)
-        browser.close()
+    with served(SITE) as address, chromium() as browser:
+        card(browser, f"{address}book/index.html")
+        readme(browser, f"{address}book/index.html")
     print("book/_static/card.png, book/_static/readme.png")
 
 

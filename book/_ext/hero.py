@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 RECORD = Path(__file__).resolve().parents[1] / "_static" / "hero.json"
 STEP, HIGH = 20, 26  # units of a drawing: from one operation to the next; its height
 SECONDS = 4.5  # that the incident takes here; moving things end within five
-LANES = {  # node that answered a look, None of a save: what its lane counts
+LANES = {  # node that answered a look, None of a save: what its lane shows
     None: "saves at the primary",
     "replica1": "looks answered by replica 1",
     "replica2": "looks answered by replica 2",
@@ -81,21 +81,20 @@ def scene(name: str, run: dict) -> str:
 
 
 def words(run: dict) -> str:
-    """The verdict as a sentence."""
-    old, looks = run["violations"], run["checked"]
-    if old:
-        return f"{old} of {looks} looks showed her an older price than she had saved."
-    return f"All {looks} looks showed her the price she had saved."
+    """The verdict as a sentence. How many looks were old is what the lab asks."""
+    if run["violations"]:
+        return "She saved a price, looked at her page, and saw an older one."
+    return f"All {run['checked']} looks showed her the price she had saved."
 
 
 def lane(node: str | None, run: dict) -> str:
     """What one server answered, from left to right in order of call."""
     ops, width = run["ops"], STEP * len(run["ops"])
     mine = [(n, op) for n, op in enumerate(ops) if op["node"] == node]
-    old = sum(op["broke"] for _, op in mine)
+    old = any(op["broke"] for _, op in mine)
     stopped = run["fault"] and node == BROKEN
-    told = f"{len(mine)} {LANES[node]}" + (", which has stopped" if stopped else "")
-    told += f": {old} old" if old else ""
+    told = LANES[node] + (", which has stopped" if stopped else "")
+    told += ": old prices" if old else ""
     marks = "".join(mark(n, op) for n, op in mine)
     return (
         f'<p class="hero-lane">{escape(told)}</p>'
@@ -155,13 +154,6 @@ def source(record: dict) -> str:
     )
 
 
-def style(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """Its style sheet is loaded by the page that shows it, and by no other."""
-    if 'class="hero"' in context.get("body", ""):
-        app.add_css_file("hero.css")
-
-
 def setup(app: Sphinx) -> dict:
     app.add_directive("hero", Hero)
-    app.connect("html-page-context", style)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
