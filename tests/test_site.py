@@ -313,11 +313,12 @@ def test_a_page_can_be_used_by_everybody(visitor, address, page):
     by_day = PAGES.index(page) % 2 == 0
     theme, size = ("light", DESK) if by_day else ("dark", PHONE)
     visitor.set_viewport_size(size)
-    visitor.emulate_media(color_scheme=theme)
+    # what fades in is tried when it is there
+    visitor.emulate_media(color_scheme=theme, reduced_motion="reduce")
     arrive(visitor, address + page, "load")
     skipped = [] if page == CODE else [[".highlight pre > span"]]
     found = Axe().run(visitor, context={"exclude": skipped}, options=RULES)
-    visitor.emulate_media(color_scheme="null")
+    visitor.emulate_media(color_scheme="null", reduced_motion="null")
     visitor.set_viewport_size(DESK)
     assert found.violations_count == 0, found.generate_report()
 
