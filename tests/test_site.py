@@ -584,6 +584,18 @@ def test_a_lab_begins_with_what_its_stored_run_proved(site, lab):
     assert "unguarded ✗ violated" in line
 
 
+def test_an_answer_is_folded_away_before_the_scripts_have_come(browser, address):
+    context = browser.new_context()
+    context.route("**/*.js*", lambda route: route.abort())
+    tab = context.new_page()
+    arrive(tab, f"{address}book/read_replicas.html", "load")
+    folded = tab.locator(".admonition.dropdown > :not(.admonition-title)")
+    shown = folded.evaluate_all("all => all.map(one => one.checkVisibility())")
+    context.close()
+    assert shown
+    assert not any(shown)
+
+
 def characters(face):
     """All that a face of the site can show."""
     fonts = ROOT / "book" / "_static" / "fonts"
