@@ -16,8 +16,8 @@ from served import chromium, served
 SITE, STATIC = ROOT / "_build" / "html", ROOT / "book" / "_static"
 # the front page without what stands around it, and without what it says of itself
 CARD = """
-  .bd-sidebar-primary, .bd-header-article, .bd-sidebar-secondary, .hero-source,
-  .headerlink { display: none !important }
+  .bd-sidebar-primary, .bd-header-article, .bd-sidebar-secondary, .prev-next-footer,
+  .hero-source, .headerlink { display: none !important }
   .bd-article { padding: 0 !important }
   .bd-main .bd-content .bd-article-container { max-width: none; padding: 18px 44px }
   .bd-article h1 { font-size: 46px !important; margin: 0 0 4px !important }
