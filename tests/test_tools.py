@@ -102,7 +102,7 @@ GUESS = (SimpleNamespace(question="How many?"), "How many?\nVIOLATED  13 of 20")
 def test_a_guess_is_asked_before_the_answer_is_shown() -> None:
     asked = []
     said = told(GUESS, ask=lambda question: asked.append(question) or "12")
-    assert asked == ["    Your guess (Enter for none): "]
+    assert asked == ["Your guess (Enter for none): "]
     assert said == (
         "How many?\nYou guessed 12. What the clients saw:\n    VIOLATED  13 of 20\n"
     )

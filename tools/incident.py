@@ -137,7 +137,7 @@ class Screen:
             self.terminal.say(f"{question} (No terminal here to guess at.)", "dim")
             return
         self.terminal.say(question, "bold")
-        if guessed := self.ask("    Your guess (Enter for none): ").strip():
+        if guessed := self.ask("Your guess (Enter for none): ").strip():
             self.terminal.say(f"You guessed {guessed}. What the clients saw:", "cyan")
 
 
