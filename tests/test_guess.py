@@ -72,6 +72,15 @@ def test_a_guess_by_keyboard_uncovers_the_answer_and_stays_beside_it(opened):
     assert visible(tab) == ALL
 
 
+def test_a_guess_can_be_made_by_enter_where_a_page_cancels_line_breaks(opened):
+    tab = opened(lab(guess_box()))
+    tab.evaluate("addEventListener('beforeinput', (event) => event.preventDefault())")
+    field = tab.locator("input")
+    field.evaluate("(field) => field.value = 20")
+    field.press("Enter")  # of which JupyterLab has no line break made, nor a click
+    assert tab.locator("[role=status]").inner_text() == "Your guess: 20"
+
+
 def test_an_empty_guess_uncovers_nothing(opened):
     tab = opened(lab(guess_box()))
     tab.get_by_role("button").press("Enter")

@@ -107,3 +107,10 @@ def test_on_paper_a_panel_is_its_table(opened):
     assert tab.locator("table").is_visible()
     assert tab.get_by_text(SENTENCE).is_visible()
     assert not tab.locator("input").is_visible()
+
+
+@pytest.mark.parametrize("made", [panel, choices])
+def test_keys_for_a_panel_are_no_shortcuts_of_jupyterlabs(made, opened):
+    tab = opened(made().html)
+    control = tab.locator(".lk-explore input, .lk-explore button").first
+    assert control.evaluate("(one) => !!one.closest('[data-lm-suppress-shortcuts]')")

@@ -121,3 +121,11 @@ def test_a_bar_tells_its_operation_to_who_points_at_it(opened):
     assert told == "write k, version 0, 500 ms"
     bar.hover()
     assert tab.locator("svg title").text_content() == told
+
+
+def test_lanes_lie_beside_their_names_under_a_style_like_jupyters(opened):
+    rule = "<style>.any svg { height: auto; max-width: 100% }</style>"
+    tab = opened(f'{rule}<div class="any">{show.timeline(an_incident()).html}</div>')
+    tall = "(all) => all.map((one) => one.getBoundingClientRect().height)"
+    drawn, names = tab.locator(".lk-lanes > *").evaluate_all(tall)
+    assert drawn == names

@@ -37,6 +37,7 @@ document.querySelectorAll(".lk-explore:not([data-ready])").forEach(function (pan
     hint.textContent = left ? left + " more to try" : about ? about.textContent : "";
   }
   var box = document.createElement("div");
+  box.dataset.lmSuppressShortcuts = "true"; /* JupyterLab takes arrow keys */
   fold.before(box);
   var knob = line(all.names[0], box, "lk-knob")[0];
   if (all.slides) {

@@ -34,6 +34,11 @@ document.querySelectorAll(".lk-guess:not([data-ready])").forEach(function (box) 
     make("button", "Guess");
   }
   if (box.closest(".cell")) make("small", "The rest of this part comes after your guess.");
+  form.addEventListener("keydown", function (event) { /* a click, which JupyterLab cancels */
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
   form.addEventListener("submit", function (event) {
     event.preventDefault();
     var field = form.querySelector("input");

@@ -238,8 +238,9 @@ def _drawing(scene: _Scene, most: int, title: str) -> str:
         f'<g transform="translate(0 {LANE * n})">{lane}</g>'
         for n, lane in enumerate(_lanes(scene, most))
     )
+    # Jupyter's own style has every height "auto", which an attribute does not outweigh
     return (
-        f'<svg viewBox="0 0 {WIDE} {height}" width="100%" height="{height}" '
+        f'<svg viewBox="0 0 {WIDE} {height}" width="100%" style="height:{height}px" '
         f'preserveAspectRatio="none" role="img" aria-label="{said}">'
         f"{_band(scene, height)}{drawn}</svg>"
     )
