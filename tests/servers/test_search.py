@@ -73,8 +73,21 @@ def test_a_refusal_settles_an_operation_and_a_broken_connection_does_not(server,
     assert outcome_of("write", late.value) == "unknown"
 
 
-def test_a_setting_that_is_none_shows_the_log_and_leaves_nothing(dies):
-    dies(Search(settings={"no.such": "1"}), r"unknown setting \[no.such\]")
+def test_a_node_that_dies_at_its_start_shows_its_log_and_leaves_nothing(dies):
+    dies(
+        Search(settings={"no.such": "1"}),
+        r"search died before it could \w+: ended with exit status",
+    )
+
+
+def test_the_reason_of_a_death_is_told_apart_from_where_in_java_it_was():
+    log = """uncaught exception in thread [main]
+org.opensearch.bootstrap.StartupException: java.lang.Odd
+	at org.opensearch.bootstrap.OpenSearch.init(OpenSearch.java:172)
+Caused by: java.lang.IllegalArgumentException: unknown setting [no.such]
+	at org.opensearch.node.Node.<init>(Node.java:694)"""
+    [said] = search.explained(log).splitlines()[1:]
+    assert said.endswith("unknown setting [no.such]")
 
 
 def test_a_full_disk_closes_no_index(server):

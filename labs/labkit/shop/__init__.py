@@ -43,6 +43,10 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
     web       customers of the shop's web pages: `browse`, `buy`, `come`; what the edge
               tells of them (`AtEdge`); `follow`, one checkout into the database
+    catalogue    `Catalogue`: products by many names, and shoppers who ask for them in
+              words of their own
+    sellers   `Market`: sellers who add products and look at lists that a search engine
+              makes, whose refresh comes when it is told to
     edges     people who ask an edge for pages, what each was shown, and what the origin
               was asked: `visit`, `counted`; the promise `nobody_elses`
     machine   how busy a machine is, and a batch job that takes all of it
@@ -75,6 +79,7 @@ __all__ = [
     "appservers",
     "at_once",
     "carts",
+    "catalogue",
     "copies",
     "costs",
     "crowd",
@@ -95,6 +100,7 @@ __all__ = [
     "refusable",
     "releases",
     "schema",
+    "sellers",
     "slots",
     "spread",
     "staff",
