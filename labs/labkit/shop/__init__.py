@@ -41,6 +41,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     storefront   application servers that make pages, and a rush on all of them at once
     prices    prices in PostgreSQL with copies in Redis. `Prices`: `save`, `saving`,
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
+    recalls   price pages on edges, taken back: `PricePages`, `Agents` beside the edges,
+              the `Desk` that confirms, `away` and `dies`; the promise `recalled`
     web       customers of the shop's web pages: `browse`, `buy`, `come`; what the edge
               tells of them (`AtEdge`); `follow`, one checkout into the database
     catalogue    `Catalogue`: products by many names, and shoppers who ask for them in
@@ -96,6 +98,7 @@ __all__ = [
     "pages",
     "prices",
     "read_back",
+    "recalls",
     "records",
     "refusable",
     "releases",

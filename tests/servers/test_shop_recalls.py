@@ -1,0 +1,104 @@
+"""Promises of price pages on edges and of their recall, on real servers."""
+
+import pytest
+
+from labkit import Edge, History, Lab, Origin, shop
+from labkit.shop.recalls import Agents, Desk, PricePages, Trouble, away, dies, works
+
+KEEP = "proxy_cache edge;"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    lab = Lab("test_shop_recalls")
+    origin = lab.start(Origin({}))
+    edges = lab.start(
+        Edge([origin], name="eu", location=KEEP),
+        Edge([origin], name="us", location=KEEP),
+    )
+    yield PricePages(origin, edges, (1, 2), 3600)
+    lab.close()
+
+
+class ByHand(Agents):
+    """They are told by name, and a recall is done when every agent runs and heard."""
+
+    def __init__(self, edges):
+        self.todo = {edge.name: [] for edge in edges}
+        super().__init__(edges)
+
+    def tell(self, path):
+        for todo in self.todo.values():
+            todo.append(path)
+        return path
+
+    def hear(self, edge):
+        for path in list(self.todo[edge.name]):
+            self.forget(edge, path)
+            self.todo[edge.name].remove(path)
+
+    def done(self, ticket):
+        return not any(ticket in todo for todo in self.todo.values())
+
+
+@pytest.fixture
+def desk(pages):
+    pages.clean()
+    return Desk(History(), pages, ByHand(pages.edges))
+
+
+def test_a_page_has_a_copy_for_each_language_at_each_edge(pages, desk):
+    looks = pages.look_everywhere(desk.run)
+    assert {look.extra["cache"] for look in looks} == {"MISS"}
+    assert {look.version for look in looks} == {1}
+    again = pages.look_everywhere(desk.run)
+    assert {look.extra["cache"] for look in again} == {"HIT"}
+
+
+def test_a_recall_is_acknowledged_when_every_agent_has_done_it(pages, desk):
+    pages.look_everywhere(desk.run)
+    op = desk.recall(1)
+    assert op.outcome == "ok"
+    assert {look.version for look in pages.look_everywhere(desk.run, 1)} == {2}
+    assert shop.recalls.recalled(desk.run).holds
+
+
+def test_a_recall_waits_for_an_agent_that_is_away(pages, desk):
+    trouble, us = Trouble(), pages.edges[1]
+    pages.look_everywhere(desk.run)
+    with away(trouble, us):
+        trouble.begin(desk.agents)
+        op = desk.recall(1)
+        assert op.t_ret is None
+        trouble.end(desk.agents)
+        desk.confirm()
+        assert op.outcome == "ok"
+    assert trouble.times == 1
+
+
+def test_an_agent_that_dies_at_its_work_has_not_done_it(pages, desk):
+    trouble, us = Trouble(), pages.edges[1]
+    pages.look_everywhere(desk.run)
+    with dies(trouble, us):
+        trouble.begin(desk.agents)
+        op = desk.recall(1)
+        assert op.t_ret is None
+        trouble.end(desk.agents)
+    desk.close()
+    assert op.outcome == "ok"
+
+
+def test_a_recall_that_never_ends_is_not_confirmed(pages, desk):
+    desk.agents.stop(pages.edges[1])
+    op = desk.recall(1)
+    desk.close()
+    assert op.outcome != "ok"
+    assert "not every edge" in op.error
+
+
+@pytest.mark.parametrize(("asked", "state"), [(12, "holds"), (11, "violated")])
+def test_looks_that_are_not_spared_the_origin_are_counted(pages, desk, asked, state):
+    pages.look_everywhere(desk.run)
+    desk.recall(1)
+    pages.look_everywhere(desk.run)
+    assert works(1, asked)(desk.run).state == state
