@@ -41,6 +41,7 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     storefront   application servers that make pages, and a rush on all of them at once
     prices    prices in PostgreSQL with copies in Redis. `Prices`: `save`, `saving`,
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
+    distance  a page of five trips for customers who are far: `visit`, `far_away`
     recalls   price pages on edges, taken back: `PricePages`, `Agents` beside the edges,
               the `Desk` that confirms, `away` and `dies`; the promise `recalled`
     web       customers of the shop's web pages: `browse`, `buy`, `come`; what the edge
@@ -86,6 +87,7 @@ __all__ = [
     "costs",
     "crowd",
     "days",
+    "distance",
     "edges",
     "failover",
     "figure",
