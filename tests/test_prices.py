@@ -72,6 +72,15 @@ def test_a_copy_without_an_end_is_none_that_counts():
     assert prices.kept(1)(history).violated
 
 
+def test_a_save_that_leaves_a_key_without_an_end_is_one_too_many():
+    works = prices.works(copies=1, questions=0)
+    for endless, state in ((0, "holds"), (1, "violated")):
+        history = at_rest(((1, 5), (1, 5)))
+        with history.call("owner", "write", "product:0", endless=endless):
+            pass
+        assert works(history).state == state
+
+
 @pytest.mark.parametrize(
     "copies, questions, of_primary, state",
     [

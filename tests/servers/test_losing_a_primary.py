@@ -3,9 +3,12 @@
 import pytest
 
 from labkit import History, Lab, Postgres, StartFailed, faults, shop
+from labkit.answers.two_primaries import Newcomers
 from labkit.servers.postgres.backups import ARCHIVING, Backups
 from labkit.shop import Crowd, Order, appservers, failover, tables
 
+HANG_UP = """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+ where application_name = 'server 9'"""
 BOTH = "ANY 1 (replica1, replica2)"
 
 
@@ -163,3 +166,17 @@ def test_rows_that_are_there_are_not_put_back_twice(fresh):
     fresh.put_back([["1", "1", "1", "9", "9"], ["2", "1", "1", "1", "637"]])
     rows = fresh.db.primary.sql("select id, quantity from orders order by id")
     assert rows == [(1, 1), (2, 1)]
+
+
+def test_an_order_begun_between_two_commands_of_a_fence_is_found(fresh):
+    closes = lambda old: old.set(default_transaction_read_only="on")  # noqa: E731
+    hangs_up = lambda old: old.sql(HANG_UP)  # noqa: E731
+    for steps, confirmed in (
+        ((hangs_up, closes), 1),
+        ((closes, hangs_up), 0),
+        ((hangs_up, closes, hangs_up), 0),
+    ):
+        newcomers = Newcomers(lambda old: [step(old) for step in steps])  # noqa: B023
+        newcomers.fence(fresh.db.primary)
+        fresh.db.primary.set(default_transaction_read_only=None)
+        assert newcomers.confirmed == confirmed

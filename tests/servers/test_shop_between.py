@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from labkit import History, Lab, Postgres, Redis
+from labkit import History, Lab, Op, Postgres, Redis
 from labkit.answers import one_bound, one_expiry
 from labkit.shop import pages
 from labkit.shop.between import after_command
@@ -126,3 +126,25 @@ def test_a_page_without_prices_or_too_many_rebuilds_is_no_use(made, prices, usef
         with run.call("customer", "read", PAGE) as op:
             op.value = prices
     assert pages.works(made=2, shown=3)(run).holds is useful
+
+
+@pytest.mark.parametrize(
+    ("prices", "late", "useful"),
+    [([1500], 0, True), ([1500], 1, True), ([1500], 2, False), ([], 0, False)],
+)
+def test_pages_must_come_soon_and_nobody_but_one_waits_longer(prices, late, useful):
+    run = History()
+    for number in range(4):
+        took = 3.0 if number < late else 0.1
+        about = {"t_call": 0.0, "t_ret": took, "outcome": "ok"}
+        run.add(Op(0, f"customer {number}", "read", PAGE, prices, **about))
+    assert pages.soon(shown=2, within_s=3, but=1)(run).holds is useful
+
+
+def test_the_lease_of_another_page_may_be_held_by_who_is_gone(shops):
+    other = pages.key(8)
+    shops.clean(PAGE)
+    with pages.holder_gone(shops, PAGE, None, of=other):
+        held = [shops.cache.exists(pages.lock(page)) for page in (PAGE, other)]
+        assert (held, shops.cache.exists(PAGE)) == ([0, 1], 0)
+    assert not shops.cache.exists(pages.lock(other))

@@ -121,6 +121,17 @@ def test_orders_placed_are_read_back_and_placed_again_are_there_once(shops):
     assert {op.outcome for op in run} == {"ok"}
 
 
+def test_orders_are_compared_as_a_whole_where_that_is_asked_for(shops):
+    run = History()
+    for order in orders(3):
+        shops.place(run, order, whole=True)
+    shops.read_back(run, whole=True)
+    assert checks.lost_acknowledged_writes(run).holds
+    shops.db.primary.sql("update orders set amount_cents = 0 where id = 2")
+    shops.read_back(run, whole=True)
+    assert checks.lost_acknowledged_writes(run).violations == 1
+
+
 def test_an_order_that_is_refused_is_in_the_history_as_failed(shops):
     run = History()
     nowhere = traffic.Order(1, store=999, product=1, quantity=1, amount_cents=1)

@@ -10,7 +10,7 @@ from ..shop.between import COMMANDS, after_command
 from ..shop.prices import Prices
 from ..shop.tables import key
 
-PRODUCT = 31
+PRODUCT, OTHER = 31, 32
 
 
 def without_versions(answer: Any, proof: Any, prices: Prices) -> Grade:
@@ -33,7 +33,29 @@ def without_versions(answer: Any, proof: Any, prices: Prices) -> Grade:
     if any(overtaken(sealed, prices, n) for n in range(1, COMMANDS + 1)):
         when = "a save comes between two commands of a fill"
         return graded(False, f"{when}, and the old price is kept.")
+    if stays(sealed, prices):
+        return graded(False, "what a miss leaves in the cache stays there for ever.")
+    if crowded_out(sealed, prices):
+        when = "another page is missed and saved before a fill comes"
+        return graded(False, f"{when}, and nothing is kept: one lease for all pages?")
     return grade
+
+
+def stays(way: Any, prices: Prices) -> bool:
+    """Whether a miss that nobody fills leaves a key without an end."""
+    prices.clean()
+    way.miss(key(PRODUCT))
+    return prices.endless(PRODUCT) > 0
+
+
+def crowded_out(way: Any, prices: Prices) -> bool:
+    """Whether a fill is refused for what befell another page."""
+    prices.clean()
+    ticket, price = way.miss(key(PRODUCT)), prices.held(PRODUCT)
+    way.miss(key(OTHER))
+    prices.save(History(), OTHER, 700, partial(way.forget, "owner"))
+    way.fill("reader", key(PRODUCT), price, ticket)
+    return prices.copy(PRODUCT) is None
 
 
 def overtaken(way: Any, prices: Prices, number: int) -> bool:

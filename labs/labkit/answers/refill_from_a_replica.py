@@ -3,8 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from ..exercises import Grade, check, exercise, function, graded, guardrail, unfit
+from ..exercises import (
+    Day,
+    Grade,
+    check,
+    exercise,
+    function,
+    graded,
+    guardrail,
+    unfit,
+)
 from ..exercises.grade import described
+from ..history import History, Op
 from ..wait import wait_until
 
 STANDS_STILL = """select case when pg_is_in_recovery()
@@ -54,6 +64,34 @@ def catching_up(ask: Any) -> Any:
     return then
 
 
+def copies(history: History) -> list[Op]:
+    return [op for op in history.ops("get", client="auditor") if op.version is not None]
+
+
+def another_price(history: History) -> None:
+    copies(history)[-1].value += 1
+
+
+def no_copy(history: History) -> None:
+    copy = copies(history)[0]
+    copy.version = copy.value = None
+
+
+def old_price_shown(history: History) -> None:
+    shown = next(op for op in history.ops("read", client="customer") if op.version)
+    shown.version, shown.value = -1, 100  # older than all
+
+
+DAYS = (
+    Day(
+        "a day on which a copy has the version and not the price", False, another_price
+    ),
+    Day("a day on which a price has no copy in the end", True, no_copy),
+    Day(
+        "a day on which a customer was shown an old price before", True, old_price_shown
+    ),
+)
+
 EXERCISES = {
     "a page without a version": exercise(
         by_position,
@@ -64,7 +102,7 @@ EXERCISES = {
         "it, the primary. Fill in both cases.",
     ),
     "the check": exercise(
-        check(),
+        check(days=DAYS),
         "Whose reads show what the cache serves at rest, and what the database holds?",
         "A key without a copy is no violation.",
         "Violated when a get of the auditor has a version, and (version, value) is not "

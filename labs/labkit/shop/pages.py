@@ -158,6 +158,28 @@ def works(made: int, shown: int) -> checks.Check:
     return check
 
 
+def soon(shown: int, within_s: float, but: int) -> checks.Check:
+    """What must still work behind a lease: so many views show prices within so many
+    seconds, and all `but` a few have an answer by then, an error page or not."""
+    seen = checks.at_least(
+        shown,
+        f"pages shown within {within_s:g} s",
+        of="read",
+        where=lambda op: shows_prices(op) and op.seconds < within_s,
+    )
+    late = checks.at_most(
+        but,
+        f"views without an answer for {within_s:g} s",
+        of="read",
+        where=lambda op: op.seconds >= within_s,
+    )
+
+    def check(history: History) -> checks.Verdict:
+        return checks.combine(seen(history), late(history))
+
+    return check
+
+
 def shows_prices(op: Op) -> bool:
     """Whether a "read" was answered, and not by an empty page."""
     return op.outcome == "ok" and bool(op.value)
@@ -188,14 +210,19 @@ def price_changes(
 
 
 @faults.fault("the holder of the lease is gone")
-def holder_gone(pages: Pages, page: str, lease_ms: int | None) -> faults.Body:
-    """The page expires, and the lease to make it is held by a client that has died.
+def holder_gone(
+    pages: Pages, page: str, lease_ms: int | None, of: str | None = None
+) -> faults.Body:
+    """The page expires, and the lease to make it is held by a client that has died; or
+    the lease to make another one, `of`.
 
     lease_ms: how long that lease lasts; None: for ever. Meter: as of `key_expired`.
     """
     with faults.key_expired(pages.redis, page) as expired:
-        pages.cache.set(lock(page), "of a client that is gone", px=lease_ms)
+        lease = lock(of or page)
+        pages.cache.set(lease, "of a client that is gone", px=lease_ms)
         yield expired.meter
+        pages.cache.delete(lease)
 
 
 @faults.fault("writes to Redis are held up")

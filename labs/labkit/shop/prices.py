@@ -74,12 +74,22 @@ class Prices:
         forget: Callable[[str, Price], object] = lambda key, price: None,
         who: str = "shopkeeper",
     ) -> Op:
-        """Save a price and commit, then forget(key, price): a recorded "write"."""
+        """Save a price and commit, then forget(key, price): a recorded "write".
+
+        Its extra `endless` is how many of the product's keys in the cache, its copy and
+        all that is named after it, then have no end.
+        """
         with run.call(who, "write", key(product), cents) as op:
             op.version = self.primary.value(SAVE, [cents, product])
             op.token = self.primary.lsn()
             forget(key(product), Price(op.version, cents))
+        op.extra["endless"] = self.endless(product)
         return op
+
+    def endless(self, product: int) -> int:
+        """How many keys of a product have no end: "product:31", "lease:product:31"."""
+        found = self.cache.keys(f"*{key(product)}")
+        return sum(self.cache.pttl(name) == -1 for name in found)
 
     @contextmanager
     def saving(
@@ -195,6 +205,14 @@ def kept(copies: int) -> checks.Check:
     )
 
 
+# a tombstone without an end, say: such keys only become more
+ends = checks.at_most(
+    0,
+    "saves that leave a key without an end",
+    where=lambda op: op.extra.get("endless", 0) > 0,
+)
+
+
 def asked(questions: int, node: str | None = None) -> checks.Check:
     """At most so many misses ask a database (a node by name, or any)."""
     return checks.at_most(
@@ -217,8 +235,9 @@ def refused_commands(client: Any) -> int:
 
 
 def works(copies: int, questions: int, of_primary: int | None = None) -> checks.Check:
-    """What must still work behind a guardrail: `kept` and `asked` as a single check."""
-    parts = [kept(copies), asked(questions)]
+    """What must still work behind a guardrail: `kept`, `ends` and `asked` as a single
+    check."""
+    parts = [kept(copies), ends, asked(questions)]
     if of_primary is not None:
         parts.append(asked(of_primary, "primary"))
 

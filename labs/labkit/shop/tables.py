@@ -138,14 +138,17 @@ class Tables:
         run: Recorder,
         order: Order,
         session: Connection | None = None,
+        whole: bool = False,
         **more: Any,
     ) -> Op:
-        """Check out, recorded and refusable: "write" on "orders", value the order's id.
+        """Check out, recorded and refusable: "write" on "orders", value the order's id,
+        or the `whole` row as a list.
 
         more: for `run.call`; a second try of the system is `inner=True`.
         """
         client, number = f"customer {order.order_id}", order.order_id
-        with refusable(run, client, "write", "orders", number, **more) as op:
+        value = [*astuple(order)] if whole else number
+        with refusable(run, client, "write", "orders", value, **more) as op:
             insert(session or self.db.primary, order)
         return op
 
@@ -159,10 +162,19 @@ class Tables:
         rows = (node or self.db.primary).sql("select id from orders order by id")
         return [number for (number,) in rows]
 
-    def read_back(self, run: Recorder, node: PostgresNode | None = None) -> Op:
-        """Enter which orders a node has (the primary): "read back" on "orders"."""
+    def read_back(
+        self, run: Recorder, node: PostgresNode | None = None, whole: bool = False
+    ) -> Op:
+        """Enter which orders a node has (the primary): "read back" on "orders", their
+        ids or the `whole` rows."""
         node = node or self.db.primary
-        return read_back(run, "orders", lambda: self.order_ids(node), node.name)
+
+        def rows() -> list[Any]:
+            if not whole:
+                return self.order_ids(node)
+            return [[*row] for row in node.sql("select * from orders order by id")]
+
+        return read_back(run, "orders", rows, node.name)
 
     def fill_orders(self, count: int, stores: int | None = None) -> None:
         """Replace all orders by `count`, spread evenly over the first `stores`."""
