@@ -51,7 +51,7 @@ def test_a_restart_keeps_the_documents_and_makes_them_searchable(server, shelf):
 
 def test_a_field_that_the_mapping_does_not_have_is_refused(shelf):
     with pytest.raises(Exception, match="strict_dynamic_mapping_exception"):
-        shelf.index(index="shelf", id="1", body={"nmae": "shoes"})
+        shelf.index(index="shelf", id="1", body={"nome": "shoes"})
 
 
 def test_a_mistyped_index_is_refused_and_not_made(shelf):

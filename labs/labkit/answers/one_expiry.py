@@ -8,7 +8,7 @@ from ..exercises import Grade, check, exercise, function, graded
 from ..exercises.judge import Recorded, blind, complaint_about, state_of
 from ..shop.between import COMMANDS, after_command
 
-LOCK, MINE, ANOTHERS, THIRD = "lock:exercise", "mine", "another's", "a third's"
+LOCK, MINE, TAKEN, THIRD = "lock:exercise", "mine", "another's", "a third's"
 
 
 @function("client", "lock", "token")
@@ -33,15 +33,15 @@ def gives_back(answer: Any, proof: Any, days: Any, redis: Any, way: Any) -> Grad
 def changing_hands(answer: Any, client: Any, number: int) -> str:
     """What is wrong when others take the lease after so many commands, or ""."""
     client.set(LOCK, MINE)
-    ends = partial(client.set, LOCK, ANOTHERS)
+    ends = partial(client.set, LOCK, TAKEN)
     with after_command(client, number, ends) as ended:
         give_back(answer, client)
-    if ended and client.get(LOCK) != ANOTHERS:
+    if ended and client.get(LOCK) != TAKEN:
         return "it deletes a lease that has become another's."
-    client.set(LOCK, ANOTHERS)
+    client.set(LOCK, TAKEN)
     with after_command(client, number, partial(client.set, LOCK, THIRD, nx=True)):
         give_back(answer, client)
-    if client.get(LOCK) != ANOTHERS:
+    if client.get(LOCK) != TAKEN:
         return "a lease that is another's is free after it, or was for a moment."
     return ""
 
