@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import faults
 from ..checks import Findings, Verdict, at_least, at_most, check, combine
 from ..history import History, Op
+from ..servers.base import side_by_side
 from ..servers.edge import key_of
 from ..wait import TimedOut
 from .crowd import Crowd
@@ -99,9 +101,10 @@ def visit(run: Recorder, edge: Edge, person: Person, path: str, **more: Any) -> 
     """Somebody opens a page: "read" on its path, at the edge. more: see
     `labkit.servers.http.request`.
 
-    version: of the page. extra: made_for (whose page is shown, "" for nobody's), handed
-    (the cookie that came with it, "cart=17", or ""), cache (what the edge says of its
-    copy). An answer of status 400 or higher is a failed read.
+    version: of the page. extra: page (the path of what is shown), made_for (whose it
+    is, "" for nobody's), handed (the cookie that came with it, "cart=17", or ""), cache
+    (what the edge says of its copy). An answer of status 400 or higher is a failed
+    read.
     """
     call = (run, person.name, "read", path)
     with refusable(*call, node=edge.name) as op:
@@ -109,6 +112,7 @@ def visit(run: Recorder, edge: Edge, person: Person, path: str, **more: Any) -> 
         page = answer.json() or {}
         cookies = SimpleCookie(answer.headers.get("set-cookie", ""))
         op.version = page.get("version")
+        op.extra["page"] = page.get("path", "")
         op.extra["made_for"] = page.get("user", "")
         op.extra["handed"] = "; ".join(f"{c.key}={c.value}" for c in cookies.values())
         op.extra["cache"] = answer.headers.get("x-cache", "")
@@ -143,6 +147,14 @@ class Campaign:
         self.edges = edges
         self.layers = (*edges, shield)
         self._days: list[dict[str, Any]] = []  # what is about to happen at noon
+
+    def reload(self, shield: str, edges: str, **more: Any) -> None:
+        """Give the shield and the edges these lines; more: see `Nginx.reload`, for the
+        edges."""
+        changes: list[Callable[[], object]] = [
+            partial(edge.reload, location=edges, **more) for edge in self.edges
+        ]
+        side_by_side([partial(self.shield.reload, location=shield), *changes])
 
     def morning(self, paths: Iterable[str], says: str) -> None:
         """Every layer that may keep one has a copy of version 1 of each page, and no
@@ -203,7 +215,7 @@ class Campaign:
                 if not asked.acquire(timeout=crowd.within):
                     raise TimedOut("a customer could not ask")
             for layer in self.layers:
-                layer.access_log()  # told when it has taken up what was sent before
+                taken_up(layer)
             if there:
                 self.origin.put(path, held=False)
 
@@ -212,6 +224,14 @@ def fetches(history: History, path: str = "") -> int:
     """How often the origin was asked for a page, or for all, where it was counted."""
     asked = history.ops("figure", outcome="ok")
     return sum(op.value for op in asked if (op.key or "").startswith(FETCHES + path))
+
+
+def taken_up(edge: Edge) -> None:
+    """Return when it has passed on what it was sent before, or keeps it waiting. It has
+    one worker, which takes up its clients in their order and then passes on: the first
+    answer says that it has begun with all of them, the second that it has done."""
+    for _ in range(2):
+        edge.node.generation()
 
 
 @check(
@@ -323,12 +343,21 @@ def nobody_elses(history: History) -> Findings:
     return findings
 
 
+def sees_it(op: Op) -> bool:
+    """Whether somebody was shown the page that they asked for."""
+    return op.outcome == "ok" and op.extra["page"] == op.key
+
+
 def works(history: History, *, fetches: int = 1) -> Verdict:
     """What must still work: each shared page is fetched from the origin so often at
-    most, everybody sees their own account, and each visit to the front page gives a
-    cart."""
-    own = [op for op in history.ops("read") if op.key in OWN]
-    front = history.ops("read", key=FRONT)
+    most, everybody sees it, and their own account, and each visit to the front page
+    gives a cart."""
+    reads = history.ops("read")
+    of = {
+        "shared": [op for op in reads if op.key in SHARED],
+        "own": [op for op in reads if op.key in OWN],
+        "front": [op for op in reads if op.key == FRONT],
+    }
     return combine(
         at_most(
             0,
@@ -337,19 +366,27 @@ def works(history: History, *, fetches: int = 1) -> Verdict:
             where=lambda op: op.value > fetches,
         )(history),
         at_least(
-            len(own),
+            len(of["shared"]),
+            "visitors who see a shared page",
+            of="read",
+            where=lambda op: op.key in SHARED and sees_it(op),
+        )(history),
+        at_least(
+            len(of["own"]),
             "visitors who see their own account",
             of="read",
             where=lambda op: (
                 op.key in OWN
-                and op.outcome == "ok"
+                and sees_it(op)
                 and op.extra["made_for"] == owner(op.client)
             ),
         )(history),
         at_least(
-            len(front),
+            len(of["front"]),
             "visitors who get a cart",
             of="read",
-            where=lambda op: op.key == FRONT and bool(op.extra.get("handed")),
+            where=lambda op: (
+                op.key == FRONT and sees_it(op) and bool(op.extra["handed"])
+            ),
         )(history),
     )
