@@ -17,9 +17,7 @@ from .engines import CHOICE, chosen
 
 LOCK = Path(__file__).with_name("jars.lock.toml")
 HEAP = ("-Xms256m", "-Xmx256m")
-JVM = (
-    *HEAP,
-    *java.JVM,
+NEEDED = (
     # this Java knows no Thai, without which no index can be made: ICU's does
     "-Djava.locale.providers=SPI,CLDR",
     # all below the folder where it runs
@@ -36,6 +34,7 @@ JVM = (
     "-Dlog4j.shutdownHookEnabled=false",
     "-Dlog4j2.disable.jmx=true",
 )
+JVM = (*HEAP, *java.JVM, *NEEDED)
 MODULES = {  # module: its jar, and the class in it that the node loads
     "analysis-common": (
         "analysis-common",
