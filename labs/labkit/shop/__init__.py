@@ -36,6 +36,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `steady_clock`
     pages     pages of stores that PostgreSQL makes and Redis keeps: `Pages`, and the
               faults of whoever makes one
+    listings  products with an index of them that is fed: `Listings`, its `Wire`, the
+              `bad_hour`; the promise `agrees`
     near      a copy of pages in the application's memory (CLIENT TRACKING)
     spread    pages on several servers, chosen by a hash of the key
     storefront   application servers that make pages, and a rush on all of them at once
@@ -92,6 +94,7 @@ __all__ = [
     "failover",
     "figure",
     "figures",
+    "listings",
     "machine",
     "near",
     "night",

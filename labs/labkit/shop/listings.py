@@ -1,0 +1,361 @@
+"""Products in PostgreSQL, and an index of them that somebody has to feed.
+
+    listings = Listings(db, search)
+    listings.day(run, way())       # sixty changes; a way tells the index of them
+
+A way has four methods: `begin()`, `saved(listing)` and `removed(listing)`, which the
+shop calls after the commit of a change, and `feed()`, which is called after every ten.
+What is sent to the index goes over the `Wire`, in the form of a bulk request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .. import checks, faults
+from ..checks import Findings, Verdict, check
+from ..history import History, Op
+from .records import Recorder, figure, of_a_server, read_back, refusable
+
+if TYPE_CHECKING:
+    from ..servers.postgres import Postgres
+    from ..servers.search import Search
+
+INDEX = "listings"
+FIELDS = {"price_cents": {"type": "integer"}, "version": {"type": "long"}}
+THERE, ADDED, REMOVED = range(1, 41), (41, 42, 43), (31, 32, 33)
+OVERTAKEN = 7  # the product one of whose changes is late on the wire
+CHANGES, PER_FEED = 60, 10
+# the bad hour, by the number of the change before which it happens
+HELD_AT, REFUSED_AT, TAKEN_AGAIN_AT, LATE_AT = 11, 21, 31, 45
+BY_HAND_AT = 35  # the first of three removals, in the database itself
+LOOKED_AT = (10, 50, 60)  # a shopper looks when the index has been fed
+
+TABLES = """
+drop table if exists listings, changes cascade;
+create table listings (
+    id          integer primary key,
+    price_cents integer not null,
+    version     bigint not null default 1
+);
+insert into listings select n, 100 * n from generate_series(1, %s) n
+"""
+SAVE = """update listings set price_cents = %s, version = version + 1
+          where id = %s returning id, price_cents, version"""
+ADD = """insert into listings values (%s, %s)
+         returning id, price_cents, version"""
+REMOVE = "delete from listings where id = %s returning id, price_cents, version"
+
+
+class Listing(NamedTuple):
+    """A product, its price in cents, and the version of it that this is."""
+
+    id: int
+    cents: int
+    version: int
+
+    @property
+    def document(self) -> dict[str, int]:
+        return {"price_cents": self.cents, "version": self.version}
+
+
+def upsert(listing: Listing, **more: Any) -> list[dict[str, Any]]:
+    """Two lines of a bulk request: write this. more: about it, "version" ..."""
+    about = {"_index": INDEX, "_id": str(listing.id), **more}
+    return [{"index": about}, listing.document]
+
+
+def delete(number: int, **more: Any) -> list[dict[str, Any]]:
+    """A line of a bulk request: forget this."""
+    return [{"delete": {"_index": INDEX, "_id": str(number), **more}}]
+
+
+def external(version: int) -> dict[str, Any]:
+    """For a line: the engine refuses it (409) unless it is newer than what it has."""
+    return {"version": version, "version_type": "external"}
+
+
+class Wire:
+    """Between the shop and the index. sent: documents so far, deletions too."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.sent = 0
+        self._hold: int | None = None
+        self._held: list[list[dict[str, Any]]] = []
+
+    def bulk(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        """Send a bulk request; the engine's answer.
+
+        Raises TimeoutError when it is the one that is held: nobody knows then whether
+        it will arrive.
+        """
+        if not lines:
+            return {"errors": False, "items": []}
+        numbers = [line_id(line) for line in lines]
+        self.sent += sum(number is not None for number in numbers)
+        if self._hold in numbers and self._hold is not None:
+            self._hold = None
+            self._held.append(lines)
+            raise TimeoutError("no answer from the search engine")
+        return self.search.client.bulk(body=lines)
+
+    def hold(self, number: int) -> None:
+        """The next request about this product is late."""
+        self._hold = number
+
+    def arrive(self) -> int:
+        """What was held arrives now; how many requests."""
+        self._hold, held = None, self._held
+        self._held = []
+        for lines in held:
+            self.search.client.bulk(body=lines)
+        return len(held)
+
+
+def line_id(line: dict[str, Any]) -> int | None:
+    """The product of a bulk request's line; None for a document."""
+    about = line.get("index") or line.get("delete")
+    return int(about["_id"]) if about else None
+
+
+class Listings:
+    """The table, the index, and a day of changes."""
+
+    def __init__(self, db: Postgres, search: Search) -> None:
+        self.primary = db.primary
+        self.search = search
+        self.wire = Wire(search)
+        self.session: Any = None
+        self.bad = False  # whether the day has a bad hour
+        self.befallen = 0  # what has happened in it
+
+    def clean(self) -> None:
+        """All products at version 1, in the table and in the index."""
+        if self.session is None or self.session.closed:
+            self.session = self.primary.connect(application_name="shop")
+        self.session.execute(TABLES.replace("%s", str(len(THERE))).encode())
+        self.wire = Wire(self.search)
+        self.befallen = 0
+        self.rebuild()
+        self.wire.sent = 0
+
+    def rebuild(self) -> None:
+        """The index anew, from the table."""
+        self.search.drop_index(INDEX)
+        self.search.create_index(INDEX, FIELDS, refresh_interval="-1")
+        rows = [Listing(*row) for row in self.primary.sql("select * from listings")]
+        lines = [line for row in rows for line in upsert(row, **external(row.version))]
+        self.wire.bulk(lines)
+        self.refresh()
+
+    def refresh(self) -> None:
+        self.search.client.indices.refresh(index=INDEX)
+
+    # --- a day ---
+
+    def day(self, run: Any, way: Any) -> None:
+        """Sixty changes, recorded as "write"s by "seller". In the end nothing is late
+        or refused any more, the way feeds twice more, and an auditor reads both back.
+        """
+        way.begin()
+        steps = plan(run.rng)
+        for number, (kind, product, cents) in enumerate(steps, 1):
+            if self.bad:
+                self.befalls(number)
+            by_hand = self.bad and kind is REMOVE
+            self.change(run, way, kind, product, cents, by_hand)
+            if number % PER_FEED == 0:
+                feed(way)
+                if number in LOOKED_AT:
+                    self.look(run, steps[number - PER_FEED : number])
+        for _ in range(2):
+            feed(way)
+        figure(run, "search", "documents sent", self.wire.sent)
+        self.audit(run)
+
+    def befalls(self, number: int) -> None:
+        """What happens before this change in a bad hour."""
+        if number == HELD_AT:
+            self.wire.hold(OVERTAKEN)
+        if number in (REFUSED_AT, TAKEN_AGAIN_AT):
+            self.refuse(number == REFUSED_AT)
+            self.befallen += number == REFUSED_AT
+        if number == LATE_AT:
+            self.befallen += self.wire.arrive()
+        self.befallen += BY_HAND_AT <= number < BY_HAND_AT + len(REMOVED)
+
+    def refuse(self, writes: bool) -> None:
+        """Whether the index refuses to be written."""
+        body = {"index": {"blocks.write": writes}}
+        self.search.client.indices.put_settings(index=INDEX, body=body)
+
+    def change(
+        self,
+        run: Recorder,
+        way: Any,
+        statement: str,
+        product: int,
+        cents: int,
+        by_hand: bool = False,
+    ) -> None:
+        """One change. The shop tells the way before the commit, where it asks for that
+        (`before_commit`), and after it; what it raises is what the seller is told.
+        by_hand: in the database itself, past the shop."""
+        params = {SAVE: [cents, product], ADD: [product, cents], REMOVE: [product]}
+        tell = way.removed if statement is REMOVE else way.saved
+        call = (run, "seller", "write", f"listing:{product}")
+        with refusable(*call) as op:
+            with self.session.transaction():
+                rows = self.session.execute(statement.encode(), params[statement])
+                listing = Listing(*rows.fetchall()[0])
+                op.version = listing.version + (statement is REMOVE)
+                if not by_hand:
+                    getattr(way, "before_commit", lambda listing: None)(listing)
+            if not by_hand:
+                tell(listing)
+
+    def look(self, run: Recorder, recent: Steps) -> None:
+        """A shopper searches for what has changed just now: "read"s."""
+        self.refresh()
+        for product in sorted({p for kind, p, _ in recent if kind is not REMOVE}):
+            with run.call("shopper", "read", f"listing:{product}", node="search") as op:
+                found = self.search.client.search(
+                    index=INDEX, body={"query": {"ids": {"values": [str(product)]}}}
+                )["hits"]["hits"]
+                op.version = found[0]["_source"]["version"] if found else 0
+
+    def audit(self, run: Recorder) -> None:
+        """Read back what the table and the index have: [id, version] each."""
+        read_back(run, "database", self.held)
+        read_back(run, "index", self.found)
+
+    def held(self) -> list[list[int]]:
+        query = "select id, version from listings order by id"
+        return [list(row) for row in self.primary.sql(query)]
+
+    def found(self) -> list[list[int]]:
+        self.refresh()
+        body = {"query": {"match_all": {}}, "size": 1000}
+        hits = self.search.client.search(index=INDEX, body=body)["hits"]["hits"]
+        return sorted([int(hit["_id"]), hit["_source"]["version"]] for hit in hits)
+
+
+def feed(way: Any) -> None:
+    """A feed that fails is logged by whoever runs it, and tries again next time."""
+    try:
+        way.feed()
+    except Exception as error:
+        if not of_a_server(error):
+            raise
+
+
+Steps = list[tuple[str, int, int]]  # statement, product, cents
+
+
+def plan(rng: Random) -> Steps:
+    """The day's changes: prices of products that stay, three new products while the
+    index may refuse, and three removals after it."""
+    steps = []
+    for number in range(1, CHANGES + 1):
+        kind, product = SAVE, rng.randint(18, 30)
+        if REFUSED_AT <= number < TAKEN_AGAIN_AT:
+            product = number - 13  # 8 to 17, which do not change again
+        if number in (HELD_AT, HELD_AT + 1, BY_HAND_AT + 3):
+            product = OVERTAKEN
+        if REFUSED_AT + 2 <= number < REFUSED_AT + 2 + len(ADDED):
+            kind, product = ADD, ADDED[number - REFUSED_AT - 2]
+        if BY_HAND_AT <= number < BY_HAND_AT + len(REMOVED):
+            kind, product = REMOVE, REMOVED[number - BY_HAND_AT]
+        steps.append((kind, product, rng.randrange(100, 10_000)))
+    return steps
+
+
+@faults.fault("a bad hour")
+def bad_hour(listings: Listings) -> faults.Body:
+    """A request is late, the index refuses writes for a while, and somebody removes
+    three products in the database itself. Meter: how much of that has happened."""
+    listings.bad = True
+    yield lambda: listings.befallen
+    listings.bad = False
+
+
+@check(
+    "the index at rest",
+    "products",
+    "At rest, the index has the products of the database, each in its version, and no "
+    "other.",
+    "nobody compared the index with the database",
+)
+def agrees(history: History) -> Findings:
+    """Does the index equal the database, once nothing is on its way any more?
+
+    The auditor's last "read back" of the keys "database" and "index" are lists of
+    [id, version]. Every id that is in one of them is checked.
+
+    Violation: an id that is in one of them only, or in both with unlike versions.
+
+    Cost: O(n log n).
+    """
+    findings = Findings()
+    last: dict[str | None, Op] = {op.key: op for op in history.ops("read back")}
+    if not {"database", "index"} <= last.keys():
+        return findings
+    true, copy = (dict(map(tuple, last[key].value)) for key in ("database", "index"))
+    findings.counts = {"missing": 0, "left over": 0, "other version": 0}
+    for number in sorted({*true, *copy}):
+        findings.checked += 1
+        if true.get(number) == copy.get(number):
+            continue
+        kind, told = unlike(number, true.get(number), copy.get(number))
+        findings.counts[kind] += 1
+        findings.broke(told, number, ops=[last["index"]])
+    return findings
+
+
+def unlike(number: int, true: int | None, copy: int | None) -> tuple[str, str]:
+    """The kind of a difference, and a sentence about it."""
+    if copy is None:
+        return "missing", f"product {number} is not in the index"
+    if true is None:
+        return "left over", f"product {number} was removed, and is still in the index"
+    told = f"product {number}: the index has version {copy}, the database {true}"
+    return "other version", told
+
+
+def works(documents: int) -> Callable[[History], Verdict]:
+    """What must still work: no change is refused; shoppers find it when the index has
+    been fed; at most so many documents are sent to the index in a day."""
+    refused = checks.at_most(
+        0, "changes refused", of="write", where=lambda op: op.outcome != "ok"
+    )
+    much = checks.at_most(
+        0,
+        f"days with more than {documents} documents sent",
+        of="figure",
+        where=lambda op: op.value > documents,
+    )
+
+    def works(history: History) -> Verdict:
+        found = checks.staleness_bound(history, bound=0)
+        return checks.combine(refused(history), found, much(history))
+
+    return works
+
+
+def cost(run: Any) -> dict[str, Any]:
+    """What differs at rest, and how many documents the day took."""
+    counts = run.verdict.counts
+    [sent] = [op.value for op in run.history.ops("figure", key="documents sent")]
+    return {
+        **{kind: counts[kind] for kind in ("missing", "left over", "other version")},
+        "documents sent": sent,
+    }
+
+
+def items(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The outcome of each line of a bulk request, in order."""
+    for item in answer["items"]:
+        yield next(iter(item.values()))
