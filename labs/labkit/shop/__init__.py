@@ -38,6 +38,7 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               faults of whoever makes one
     listings  products with an index of them that is fed: `Listings`, its `Wire`, the
               `bad_hour`; the promise `agrees`
+    renewal   an index that is made anew while the shop goes on: `Renewal`, its steps
     near      a copy of pages in the application's memory (CLIENT TRACKING)
     spread    pages on several servers, chosen by a hash of the key
     storefront   application servers that make pages, and a rush on all of them at once
@@ -107,6 +108,7 @@ __all__ = [
     "records",
     "refusable",
     "releases",
+    "renewal",
     "schema",
     "sellers",
     "slots",
