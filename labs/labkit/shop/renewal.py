@@ -232,7 +232,7 @@ class Renewal:
         shopper looks at the whole shop. Recorded: "write" by "seller", "search" by
         "shopper", and what should have been found."""
         price, product = str(self._rng.randrange(100, 9999)), self._rng.randint(1, 20)
-        changes = [
+        changes: list[tuple[str, list[Any]]] = [
             (SAVE, [price, product]),
             (ADD, ["500", PRODUCTS + turn]),
             (REMOVE, [20 + turn]),
