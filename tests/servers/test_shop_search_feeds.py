@@ -85,14 +85,8 @@ def test_an_index_that_refuses_answers_two_hundred_with_errors(market):
 
 
 def test_the_bad_hour_is_measured(market):
-    class Nobody:
-        def begin(self): ...
-        def saved(self, listing): ...
-        def removed(self, listing): ...
-        def feed(self): ...
-
     with listings.bad_hour(market):
-        market.day(a_run(), Nobody())
+        market.day(a_run(), listings.Way())
     assert market.befallen == 1 + len(listings.REMOVED)  # nothing was sent or held
 
 

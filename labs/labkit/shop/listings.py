@@ -3,8 +3,6 @@
     listings = Listings(db, search)
     listings.day(run, way())       # sixty changes; a way tells the index of them
 
-A way has four methods: `begin()`, `saved(listing)` and `removed(listing)`, which the
-shop calls after the commit of a change, and `feed()`, which is called after every ten.
 What is sent to the index goes over the `Wire`, in the form of a bulk request.
 """
 
@@ -75,6 +73,25 @@ def delete(number: int, **more: Any) -> list[dict[str, Any]]:
 def external(version: int) -> dict[str, Any]:
     """For a line: the engine refuses it (409) unless it is newer than what it has."""
     return {"version": version, "version_type": "external"}
+
+
+class Way:
+    """How the index learns of changes; a subclass does something about it.
+
+    begin: before the day. before_commit: in a change's transaction; what it raises is
+    what the seller is told, and nothing is changed. saved, removed: after the commit.
+    feed: after every ten changes.
+    """
+
+    def begin(self) -> None: ...
+
+    def before_commit(self, listing: Listing) -> None: ...
+
+    def saved(self, listing: Listing) -> None: ...
+
+    def removed(self, listing: Listing) -> None: ...
+
+    def feed(self) -> None: ...
 
 
 class Wire:
@@ -156,7 +173,7 @@ class Listings:
 
     # --- a day ---
 
-    def day(self, run: Any, way: Any) -> None:
+    def day(self, run: Any, way: Way) -> None:
         """Sixty changes, recorded as "write"s by "seller". In the end nothing is late
         or refused any more, the way feeds twice more, and an auditor reads both back.
         """
@@ -195,14 +212,13 @@ class Listings:
     def change(
         self,
         run: Recorder,
-        way: Any,
+        way: Way,
         statement: str,
         product: int,
         cents: int,
         by_hand: bool = False,
     ) -> None:
-        """One change. The shop tells the way before the commit, where it asks for that
-        (`before_commit`), and after it; what it raises is what the seller is told.
+        """One change, of which the shop tells the way before the commit and after it.
         by_hand: in the database itself, past the shop."""
         params = {SAVE: [cents, product], ADD: [product, cents], REMOVE: [product]}
         tell = way.removed if statement is REMOVE else way.saved
@@ -213,7 +229,7 @@ class Listings:
                 listing = Listing(*rows.fetchall()[0])
                 op.version = listing.version + (statement is REMOVE)
                 if not by_hand:
-                    getattr(way, "before_commit", lambda listing: None)(listing)
+                    way.before_commit(listing)
             if not by_hand:
                 tell(listing)
 
@@ -243,7 +259,7 @@ class Listings:
         return sorted([int(hit["_id"]), hit["_source"]["version"]] for hit in hits)
 
 
-def feed(way: Any) -> None:
+def feed(way: Way) -> None:
     """A feed that fails is logged by whoever runs it, and tries again next time."""
     try:
         way.feed()
