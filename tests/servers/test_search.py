@@ -173,8 +173,66 @@ def test_elasticsearchs_container_has_the_same_settings_and_a_password(elastic):
     assert elastic.product == "Elasticsearch"
 
 
-def test_elasticsearchs_client_sends_what_the_labs_ask(monkeypatch):
-    """Every call that a lab makes is one that both clients have."""
+ONE = {"index": "shelf", "id": "1"}
+SETTINGS = {"index": {"refresh_interval": "1s"}}
+CALLS = {
+    "index": (
+        lambda c: c.index(**ONE, body={"name": "shoes"}, refresh="wait_for"),
+        ("PUT", "/shelf/_doc/1?refresh=wait_for", {"name": "shoes"}),
+    ),
+    "an external version": (
+        lambda c: c.index(**ONE, body={}, version=2, version_type="external"),
+        ("PUT", "/shelf/_doc/1?version=2&version_type=external", {}),
+    ),
+    "update": (
+        lambda c: c.update(**ONE, body={"doc": {}}, refresh="false"),
+        ("POST", "/shelf/_update/1?refresh=false", {"doc": {}}),
+    ),
+    "exists": (lambda c: c.exists(**ONE), ("HEAD", "/shelf/_doc/1", None)),
+    "search": (
+        lambda c: c.search(index="shelf", body=SHOES),
+        ("POST", "/shelf/_search", SHOES),
+    ),
+    "bulk": (
+        lambda c: c.bulk(body=[{"delete": ONE}], refresh="true"),
+        ("PUT", "/_bulk?refresh=true", [{"delete": ONE}]),
+    ),
+    "create": (
+        lambda c: c.indices.create(index="shelf", body={"mappings": {}}),
+        ("PUT", "/shelf", {"mappings": {}}),
+    ),
+    "put settings": (
+        lambda c: c.indices.put_settings(index="shelf", body=SETTINGS),
+        ("PUT", "/shelf/_settings", SETTINGS),
+    ),
+    "get settings": (
+        lambda c: c.indices.get_settings(index="shelf", flat_settings=True),
+        ("GET", "/shelf/_settings?flat_settings=true", None),
+    ),
+    "stats": (
+        lambda c: c.indices.stats(index="shelf", metric="refresh"),
+        ("GET", "/shelf/_stats/refresh", None),
+    ),
+    "refresh": (
+        lambda c: c.indices.refresh(index="shelf"),
+        ("POST", "/shelf/_refresh", None),
+    ),
+    "delete": (
+        lambda c: c.indices.delete(index="shelf", ignore_unavailable=True),
+        ("DELETE", "/shelf?ignore_unavailable=true", None),
+    ),
+    "aliases": (
+        lambda c: c.indices.update_aliases(body={"actions": []}),
+        ("POST", "/_aliases", {"actions": []}),
+    ),
+    "health": (lambda c: c.cluster.health(), ("GET", "/_cluster/health", None)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_of_the_labs_is_sent_by_elasticsearchs_client_as_meant(
+    name, monkeypatch
+):
     import elastic_transport
 
     sent = []
@@ -185,13 +243,7 @@ def test_elasticsearchs_client_sends_what_the_labs_ask(monkeypatch):
 
     monkeypatch.setattr(elastic_transport.Transport, "perform_request", perform)
     client = engines.connect("elasticsearch", ("127.0.0.1", 1), "secret", 1)
+    call, wanted = CALLS[name]
     with pytest.raises(engines.errors("elasticsearch")):
-        client.index(index="shelf", id="1", body={"name": "shoes"}, refresh="wait_for")
-    with pytest.raises(engines.errors("elasticsearch")):
-        client.search(index="shelf", body=SHOES)
-    with pytest.raises(engines.errors("elasticsearch")):
-        client.bulk(body=[{"delete": {"_index": "shelf", "_id": "1"}}], refresh="true")
-    index, asked, bulk = sent
-    assert index == ("PUT", "/shelf/_doc/1?refresh=wait_for", {"name": "shoes"})
-    assert asked == ("POST", "/shelf/_search", SHOES)
-    assert bulk[1] == "/_bulk?refresh=true"
+        call(client)
+    assert sent == [wanted]
