@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from labkit import History, Lab, Postgres, Run, Search
-from labkit.shop import listings, renewal
+from labkit.shop import listings, refusable, renewal
 from labkit.shop.listings import Listing, delete, external, items, upsert
 from labkit.shop.renewal import NEW, OLD, SHOP
 
@@ -177,3 +177,12 @@ def test_a_search_that_shows_the_whole_shop_is_none():
 
 def test_a_search_without_an_answer_is_a_violation():
     assert searched([[1, 1]], [[1, 1]], outcome="fail").violated
+
+
+def test_an_error_of_the_search_engine_is_an_outcome_and_not_the_labs_end(shop):
+    run = History()
+    with refusable(run, "shopper", "search", "shop"):
+        shop.found("no_such_index")
+    [op] = run.ops("search")
+    assert op.outcome == "fail"
+    assert "index_not_found_exception" in op.error

@@ -15,7 +15,9 @@ from typing import Any, Protocol
 from ..history import History, Op
 from ..servers.http import Refused
 
-DRIVERS = frozenset({"kafka", "psycopg", "psycopg_pool", "redis"})
+DRIVERS = frozenset(
+    {"elasticsearch", "kafka", "opensearchpy", "psycopg", "psycopg_pool", "redis"}
+)
 
 
 class Recorder(Protocol):
