@@ -78,6 +78,28 @@ def test_a_page_that_did_not_come_is_late():
     assert distance.complete_in_time(run, within=0.7, share=0.5).violated
 
 
+WHOLE = '{"path": "/price/7", "version": 2, "user": "ann"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text", "came"),
+    [
+        ("/price/7", 200, WHOLE, True),
+        ("/price/7", 503, WHOLE, False),
+        ("/price/7", 302, "", False),
+        ("/price/7", 200, "{}", False),
+        ("/price/7", 200, "7", False),
+        ("/price/7", 200, WHOLE.replace("version", "price"), False),
+        ("/price/7", 200, WHOLE.replace("user", "who"), False),
+        ("/", 200, WHOLE.ljust(6_000), False),
+        ("/", 200, WHOLE.replace("/price/7", "/"), False),
+        ("/", 200, WHOLE.replace("/price/7", "/").ljust(6_000), True),
+    ],
+)
+def test_a_page_has_come_when_each_part_is_there_and_whole(path, status, text, came):
+    assert bool(distance.part(path, status, text)) == came
+
+
 def test_light_in_glass_needs_five_microseconds_a_kilometre():
     assert distance.least_ms(1000) == pytest.approx(9.8, abs=0.1)
     assert distance.least_ms(1000, trips=5) == 5 * distance.least_ms(1000)

@@ -4,6 +4,7 @@ import pytest
 
 from labkit import Edge, History, Lab, Origin, shop
 from labkit.shop.recalls import Agents, Desk, PricePages, Trouble, away, dies, works
+from labkit.shop.records import refusable
 
 KEEP = "proxy_cache edge;"
 
@@ -76,6 +77,23 @@ def test_a_recall_waits_for_an_agent_that_is_away(pages, desk):
     assert trouble.times == 1
 
 
+def test_an_agent_that_does_not_stop_was_never_away(pages, desk):
+    trouble, us = Trouble(), pages.edges[1]
+    with away(trouble, us) as fault:
+        desk.agents.stop = lambda edge: None
+        trouble.begin(desk.agents)
+        trouble.end(desk.agents)
+        assert fault.meter() == 0
+
+
+def test_an_agent_that_had_no_work_has_not_died_at_it(pages, desk):
+    trouble, us = Trouble(), pages.edges[1]
+    with dies(trouble, us) as fault:
+        trouble.begin(desk.agents)
+        trouble.end(desk.agents)
+        assert fault.meter() == 0
+
+
 def test_an_agent_that_dies_at_its_work_has_not_done_it(pages, desk):
     trouble, us = Trouble(), pages.edges[1]
     pages.look_everywhere(desk.run)
@@ -102,3 +120,46 @@ def test_looks_that_are_not_spared_the_origin_are_counted(pages, desk, asked, st
     desk.recall(1)
     pages.look_everywhere(desk.run)
     assert works(1, asked)(desk.run).state == state
+
+
+class Slow(ByHand):
+    """They work when two recalls wait."""
+
+    def hear(self, edge):
+        if len(self.todo[edge.name]) > 1:
+            super().hear(edge)
+
+
+def test_a_recall_is_not_held_up_while_every_agent_is_there(pages):
+    pages.clean()
+    desk = Desk(History(), pages, Slow(pages.edges))
+    desk.recall(1)
+    desk.recall(2)
+    desk.close()
+    assert [op.outcome for op in desk.run.ops("write")] == ["ok", "ok"]
+    verdict = works(2, 100)(desk.run)
+    assert verdict.violated
+    assert "held up" in verdict.examples[0]
+
+
+def test_a_recall_may_wait_for_an_agent_that_is_away(pages, desk):
+    us = pages.edges[1]
+    desk.agents.stop(us)
+    desk.recall(1)
+    desk.agents.start(us)
+    desk.close()
+    assert works(1, 100)(desk.run).holds
+
+
+def test_every_recall_must_be_confirmed(pages, desk):
+    desk.agents.stop(pages.edges[1])
+    desk.recall(1)
+    desk.close()
+    assert works(1, 100)(desk.run).violated
+
+
+def test_every_look_must_be_answered(pages, desk):
+    desk.recall(1)
+    with refusable(desk.run, "customer eu", "read", "product:1", cache=None):
+        raise ConnectionRefusedError
+    assert works(1, 100)(desk.run).violated

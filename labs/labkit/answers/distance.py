@@ -5,7 +5,7 @@ from typing import Any
 
 from ..exercises import Grade, exercise, graded, guardrail, number, unfit
 from ..runtimes import StartFailed
-from ..shop.distance import PARTS, PRICE_PATH
+from ..shop.distance import PARTS
 
 MAPS = """map $uri $no { ~/static/.*jpg$ 0; default 1; }
 map $uri $mine { ~^/price/ 1; default 0; }"""
@@ -18,15 +18,17 @@ def written(answer: Any, proof: Any, edge: Any, near: Any, origin: Any) -> Grade
     if not isinstance(answer, str):
         return unfit("lines of nginx's configuration are wanted, as a text.")
     before = near.options["http"]
-    origin.put(PRICE_PATH, **CARELESS)
     try:
+        for path in PARTS:
+            origin.put(path, **CARELESS)
         near.reload(http=MAPS)
         return guardrail()(replace(edge, keeps=answer), proof=proof)
     except StartFailed as error:
         return graded(False, f"nginx refuses it: {error}")
     finally:
         near.reload(http=before, location="")
-        origin.put(PRICE_PATH, **PARTS[PRICE_PATH])
+        for path, part in PARTS.items():
+            origin.put(path, **part)
 
 
 EXERCISES = {

@@ -50,7 +50,7 @@ class Theirs:
         try:
             after = self.answer(edge, before, entries)
             if not isinstance(after, int) or isinstance(after, bool):
-                raise TypeError(f"the new position is {after!r}, and not a number.")
+                raise TypeError(f"the new position is {after!r}, and no whole number")
         except Exception as error:
             self.raised.append(error)
             return

@@ -6,7 +6,7 @@ connection. With the opening of the connection that makes five trips.
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from json import loads
 from math import inf
@@ -45,11 +45,13 @@ def session_of(who: str) -> str:
 
 
 def visit(run: Recorder, who: str, server: Any) -> Op:
-    """A customer opens the shop: "read" of the price, until the last part is there.
+    """A customer opens the shop: "read" of the price, until the last part is there. A
+    page of which a part is missing, or is not the one asked for, has not come.
 
     server: an `Edge` or a `Link`, whatever her browser connects to. version: of the
     price. extra: {ms: milliseconds of each part, the first with the connection's}.
     """
+    said: dict[str, Any] = {}
     place = server if hasattr(server, "address") else server.node.machine
     with refusable(run, who, "read", PRICE, node=server.name, ms=[]) as op:
         before = perf_counter()
@@ -61,14 +63,26 @@ def visit(run: Recorder, who: str, server: Any) -> Op:
                 connection.request("GET", path, headers=headers)
                 got = connection.getresponse()
                 text = got.read().decode()
-                if got.status >= 400:
+                said = part(path, got.status, text)
+                if not said:
                     raise Refused(Answer(got.status, {}, text))
                 now = perf_counter()
                 op.extra["ms"].append(round(1000 * (now - before), 1))
                 before = now
-        shown = loads(text)
-        op.version, op.extra["shown_to"] = shown["version"], shown["user"]
+        op.version, op.extra["shown_to"] = said["version"], said["user"]
     return op
+
+
+def part(path: str, status: int, text: str) -> dict[str, Any]:
+    """What this part of the page says; nothing if it is not the whole of it: an error's
+    page, another part, one without what it shows."""
+    said, wanted = {}, PARTS[path]
+    with suppress(ValueError):
+        said = loads(text)
+    told = isinstance(said, dict) and said.get("path") == path and "version" in said
+    whole = told and len(text) >= wanted.get("size", 0)
+    shown = whole and all(what in said for what in wanted.get("shows", []))
+    return said if status == 200 and shown else {}
 
 
 def visits(run: Recorder, server: Any, customers: int) -> list[Op]:
@@ -115,7 +129,9 @@ def complete_in_time(history: History, *, within: float, share: float) -> Findin
     findings.checked = len(pages)
     if len(pages) - len(late) < share * len(pages):
         for op in late:
-            sentence = f"{op.client} waited longer than {within:g} s"
+            came = op.outcome == "ok"
+            why = f"waited longer than {within:g} s" if came else "got no page"
+            sentence = f"{op.client} {why}"
             findings.broke(sentence, op.client, ops=[op])
     return findings
 

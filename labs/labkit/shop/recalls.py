@@ -13,7 +13,7 @@ from .. import checks
 from ..checks import Verdict
 from ..faults import Body, fault
 from ..history import History, Op
-from .records import Recorder, refusable
+from .records import Recorder, figure, refusable
 from .staff import Died
 from .tables import key
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..servers.origin import Origin
 
 LANGUAGES = ("en", "de")
+HELD_UP = "recalls held up"  # though every agent is there
 
 
 def path_of(product: int) -> str:
@@ -107,6 +108,9 @@ class Agents:
     def stop(self, edge: Edge) -> None:
         self.running.pop(edge.name, None)
 
+    def complete(self) -> bool:
+        return all(edge.name in self.running for edge in self.edges)
+
     def work(self) -> None:
         """Each that runs does what there is to do."""
         for edge in list(self.running.values()):
@@ -169,13 +173,16 @@ class Desk:
         return op
 
     def confirm(self) -> None:
-        """The agents work; recalls that are done are acknowledged."""
+        """The agents work; recalls that are done are acknowledged. How many are not,
+        although every agent is there, is entered as a figure."""
         self.agents.work()
         for entry in list(self.waiting):
             ticket, opened = entry
             if self.agents.done(ticket):
                 self.waiting.remove(entry)
                 opened.close()
+        held_up = len(self.waiting) if self.agents.complete() else 0
+        figure(self.run, "desk", HELD_UP, held_up)
 
     def close(self) -> None:
         """The seller is told of the rest that nobody knows."""
@@ -187,7 +194,8 @@ class Desk:
 
 
 class Trouble:
-    """What befalls agents while prices are recalled. times: how often it has."""
+    """What befalls agents while prices are recalled. times: how often one was gone when
+    it ended."""
 
     def __init__(self) -> None:
         self.begin: Callable[[Agents], object] = lambda agents: None
@@ -195,15 +203,13 @@ class Trouble:
         self.times = 0
 
     def _put(self, begin: Callable[[Agents], object], edge: Edge) -> None:
-        def comes(agents: Agents) -> None:
-            begin(agents)
-            self.times += 1
-
         def goes(agents: Agents) -> None:
+            self.times += edge.name not in agents.running
             agents.start(edge)
             agents.work()
 
-        self.begin, self.end = comes, goes
+        self.times = 0
+        self.begin, self.end = begin, goes
 
     def _lift(self) -> None:
         self.begin = self.end = lambda agents: None
@@ -212,7 +218,6 @@ class Trouble:
 @fault("an agent is away")
 def away(trouble: Trouble, edge: Edge) -> Body:
     """The agent of this edge is stopped before the recalls, and started after them."""
-    trouble.times = 0
     trouble._put(lambda agents: agents.stop(edge), edge)
     yield lambda: trouble.times
     trouble._lift()
@@ -221,7 +226,6 @@ def away(trouble: Trouble, edge: Edge) -> Body:
 @fault("an agent dies at its work")
 def dies(trouble: Trouble, edge: Edge) -> Body:
     """The agent of this edge is killed at its next purge, and started afterwards."""
-    trouble.times = 0
     trouble._put(lambda agents: setattr(agents, "doomed", edge.name), edge)
     yield lambda: trouble.times
     trouble._lift()
@@ -233,10 +237,14 @@ def recalled(history: History) -> Verdict:
 
 
 def works(recalls: int, asked: int) -> Callable[[History], Verdict]:
-    """What must still work: all recalls are confirmed, all customers are answered, and
-    at most `asked` looks are not answered from a copy."""
+    """What must still work: all recalls are confirmed, none of them late while every
+    agent is there, all customers are answered, and at most `asked` looks are not
+    answered from a copy."""
     confirmed = checks.at_least(
         recalls, "recalls confirmed", of="write", where=lambda op: op.outcome == "ok"
+    )
+    held_up = checks.at_most(
+        0, HELD_UP, of="figure", where=lambda op: op.key == HELD_UP and op.value > 0
     )
     unanswered = checks.at_most(
         0, "looks without an answer", of="read", where=lambda op: op.outcome != "ok"
@@ -249,7 +257,8 @@ def works(recalls: int, asked: int) -> Callable[[History], Verdict]:
     )
 
     def works(history: History) -> Verdict:
-        return checks.combine(confirmed(history), unanswered(history), spared(history))
+        parts = (confirmed, held_up, unanswered, spared)
+        return checks.combine(*(part(history) for part in parts))
 
     return works
 
