@@ -1,6 +1,8 @@
-"""Tests run side by side: each file's in one worker, each lesson on its own."""
+"""Tests run side by side: what they are handed to workers by, and in which order."""
 
+import json
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -9,12 +11,15 @@ import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "labs"))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "labs"))
 
-SERVERS = Path(__file__).resolve().parent / "tests" / "servers"
+SERVERS = HERE / "tests" / "servers"
+RUNS = HERE / "labs" / "runs.json"
 A_LAB = 1.0e9  # bytes that one worker's servers may need
-LESSONS = "test_lessons.py"  # each of its tests is a whole lab
-LONGEST_FIRST = ("test_site.py", LESSONS, ".ipynb")
+SITE, LESSONS = "tests/test_site.py", "tests/test_lessons.py"
+PAGE = re.compile(r"\[(\S+\.html)")
+LAB = re.compile(r"^labs/(\w+)\.ipynb|\[(\w+)\]$")
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
@@ -25,21 +30,30 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, since labs wait; fewer where memory is short."""
+    """Two for each core, since labs mostly wait; fewer where memory is short."""
     room = int(psutil.virtual_memory().available / A_LAB)
-    return max(1, min((os.cpu_count() or 1) + 1, room))
+    return max(1, min(2 * (os.cpu_count() or 1), room))
 
 
-class ByFile(LoadScopeScheduling):
-    """One worker runs a file's tests in order: a notebook's cells share a kernel."""
+def unit(nodeid: str) -> str:
+    """What one worker runs in order: the tests of a file (a notebook's cells share a
+    kernel), of one lesson, or of one page of the site."""
+    file = nodeid.partition("::")[0]
+    if file == LESSONS:
+        return nodeid
+    page = PAGE.search(nodeid) if file == SITE else None
+    return f"{file} {page[1]}" if page else file
+
+
+class ByUnit(LoadScopeScheduling):
+    """Workers take the next unit whenever they have none."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return nodeid if file.endswith(LESSONS) else file
+        return unit(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByFile:
-    return ByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByUnit:
+    return ByUnit(config, log)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -51,9 +65,39 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """The longest first, so that no worker sits over one while the others are done."""
+    """Long units first, so that all workers end together."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not item.path.name.endswith(LONGEST_FIRST))
+        places = in_turn([unit(item.nodeid) for item in items])
+        items.sort(key=lambda item: places[unit(item.nodeid)])
+
+
+def in_turn(units: list[str]) -> dict[str, float]:
+    """Where each unit stands. The site is built first of all. Labs, which wait, begin
+    with the longest; among them stand pages, which compute, and servers. What is quick
+    comes last."""
+    runs = json.loads(RUNS.read_text())
+
+    def seconds(unit: str) -> float:
+        lab = LAB.search(unit)
+        return runs.get(lab[1] or lab[2], {}).get("seconds", 0) if lab else 0
+
+    def spread(units: list[str], start: float) -> dict[str, float]:
+        return {
+            unit: start + (2 - start) * n / len(units) for n, unit in enumerate(units)
+        }
+
+    every = Counter(units)
+    labs = sorted(filter(LAB.search, every), key=seconds, reverse=True)
+    pages = [unit for unit in every if unit.startswith(f"{SITE} ")]
+    started = ("tests/servers/", "tests/runtimes/")
+    servers = [unit for unit, _ in every.most_common() if unit.startswith(started)]
+    return (
+        dict.fromkeys(every, 3.0)
+        | spread(labs, 1.0)
+        | spread(pages, 1.2)  # when the first is due, the site is there
+        | spread(servers, 1.4)
+        | {SITE: 0.0}
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
