@@ -30,6 +30,7 @@ from sphinx.util.docutils import docutils_namespace
 from labkit import checks, servers
 
 ROOT = Path(__file__).resolve().parents[1]
+LONGEST_BUILD = 270  # seconds; less than a test may take
 HEAVIEST = 250_000  # bytes of a page with all that it loads, compressed as hosts do
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
@@ -87,12 +88,15 @@ def build(there):
     """Build the site, and tell what went wrong."""
     command = "from jupyter_book.cli.main import main; main()"
     flags = ["-W", "-n", "--keep-going", "--path-output", str(there)]
-    done = subprocess.run(
-        [sys.executable, "-c", command, "build", str(ROOT), *flags],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", command, "build", str(ROOT), *flags],
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_BUILD,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the site was not built within {LONGEST_BUILD} s"
     if done.returncode == 0:
         return ""
     warned = [line for line in done.stderr.splitlines() if "WARNING" in line]
