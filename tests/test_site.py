@@ -122,25 +122,33 @@ def address(site):
 
 @pytest.fixture(scope="session")
 def window(browser, address):
-    """One that refuses requests to other hosts, so that no network is needed, and
-    therefore uses no cache."""
-    context = browser.new_context(viewport=DESK)
-    context.set_default_timeout(10_000)
-    context.route(lambda url: not url.startswith(address), lambda route: route.abort())
-    yield context
-    context.close()
+    """Opens windows that refuse requests to other hosts, so that no network is needed,
+    and therefore use no cache."""
+    contexts = []
+
+    def open_():
+        contexts.append(context := browser.new_context(viewport=DESK))
+        context.set_default_timeout(10_000)
+        context.route(
+            lambda url: not url.startswith(address), lambda route: route.abort()
+        )
+        return context
+
+    yield open_
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")
 def visitor(window):
     """The one tab that visits all pages: to open one takes longer than a visit."""
-    return window.new_page()
+    return window().new_page()
 
 
 @pytest.fixture(scope="session")
 def reader(window):
-    """The one tab in which a lab's page is worked with."""
-    return window.new_page()
+    """The one tab in which pages are worked with; its window keeps what was searched."""
+    return window().new_page()
 
 
 @pytest.fixture(scope="module")
@@ -393,6 +401,13 @@ def barriers(tab):
 def test_a_page_can_be_used_by_everybody(visit, visitor):
     """By day and by night, at a desk and on a phone, as far as axe can tell."""
     found = barriers(visitor)
+    assert not found, "\n".join(found)
+
+
+def test_words_that_were_searched_for_can_be_read(reader, address):
+    arrive(reader, f"{address}book/credits.html?highlight=replicas", "load")
+    reader.locator(".highlighted").first.wait_for(state="attached")
+    found = barriers(reader)
     assert not found, "\n".join(found)
 
 
