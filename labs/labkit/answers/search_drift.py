@@ -5,37 +5,62 @@ from typing import Any
 from ..exercises import Grade, exercise, function, graded, guardrail, number, unfit
 
 SAID = ("done", "again", "aside")
-# what the engine says of a line -> what is to be done, and in words
+# status of a line -> what is to be done, in words, and the type of its error
 LINES = {
-    201: ("done", "a line that was accepted"),
-    409: ("done", "a line that is older than what the index has"),
-    403: ("again", "a line that was refused by a block"),
-    429: ("again", "a line that came when the engine was too busy"),
-    503: ("again", "a line whose shard was not there"),
-    400: ("aside", "a line whose field has the wrong type"),
+    200: ("done", "a line that was accepted", ""),
+    201: ("done", "a line that was accepted as a new document", ""),
+    404: ("done", "the removal of what was not there", ""),
+    409: (
+        "done",
+        "a line that is older than what the index has",
+        "version_conflict_engine_exception",
+    ),
+    403: ("again", "a line that was refused by a block", "cluster_block_exception"),
+    429: (
+        "again",
+        "a line that came when the engine was too busy",
+        "rejected_execution_exception",
+    ),
+    503: (
+        "again",
+        "a line whose shard was not there",
+        "unavailable_shards_exception",
+    ),
+    400: (
+        "aside",
+        "a line whose field has the wrong type",
+        "mapper_parsing_exception",
+    ),
 }
+
+
+def line(status: int) -> dict[str, Any]:
+    """An item of a bulk answer."""
+    kind = LINES[status][2]
+    error = {"error": {"type": kind, "reason": "as it says"}} if kind else {}
+    about = {"_id": "1", "status": status, **error}
+    return {"delete" if status == 404 else "index": about}
 
 
 @function("answer")
 def read(answer: Any, proof: Any, fed: Any) -> Grade:
     """The answer reads answers: some made up, and those of a bad hour."""
-    for status, (wanted, what) in LINES.items():
-        line = {"index": {"_id": "1", "status": status}}
-        told = answer({"errors": status >= 300, "items": [line]})
+    for status, (wanted, what, kind) in LINES.items():
+        told = answer({"errors": bool(kind), "items": [line(status)]})
         if not isinstance(told, list | tuple) or len(told) != 1:
             return unfit("a list is wanted, with one word for each line of the answer.")
         if told[0] not in SAID:
             return unfit(f"{told[0]!r} is none of the words {', '.join(SAID)}.")
         if told[0] != wanted:
             return graded(False, f"of {what} ({status}) it says {told[0]!r}.")
-    mixed = [{"index": {"status": 201}}, {"delete": {"status": 403}}]
-    if list(answer({"errors": True, "items": mixed})) != ["done", "again"]:
-        return graded(False, "of two lines, of which one fails, it says the wrong one.")
+    mixed = [line(201), line(403), line(404), line(409)]
+    told = answer({"errors": True, "items": mixed})
+    if list(told) != ["done", "again", "done", "done"]:
+        return graded(False, "of four lines, of which one fails, it says a wrong one.")
 
     class Theirs(fed):
-        def is_done(self, item: Any) -> bool:
-            whole = {"errors": item["status"] >= 300, "items": [{"index": item}]}
-            return list(answer(whole)) != ["again"]
+        def done_of(self, whole: Any) -> list[bool]:
+            return [word != "again" for word in answer(whole)]
 
     return guardrail()(Theirs, proof=proof)
 

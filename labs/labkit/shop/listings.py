@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 INDEX = "listings"
 FIELDS = {"price_cents": {"type": "integer"}, "version": {"type": "long"}}
 THERE, ADDED, REMOVED = range(1, 41), (41, 42, 43), (31, 32, 33)
-OVERTAKEN = 7  # the product one of whose changes is late on the wire
+OVERTAKEN = 7  # the product whose changes overtake a late one
 CHANGES, PER_FEED = 60, 10
 # the bad hour, by the number of the change before which it happens
-HELD_AT, REFUSED_AT, TAKEN_AGAIN_AT, LATE_AT = 11, 21, 31, 45
+SPOILT = {11: "late", 40: "lost", 60: "unanswered"}  # the next request
+REFUSED_AT, TAKEN_AGAIN_AT, ARRIVES_AT = 21, 31, 55
 BY_HAND_AT = 35  # the first of three removals, in the database itself
 LOOKED_AT = (10, 50, 60)  # a shopper looks when the index has been fed
 
@@ -95,47 +96,45 @@ class Way:
 
 
 class Wire:
-    """Between the shop and the index. sent: documents so far, deletions too."""
+    """Between the shop and the index.
+
+    sent: documents so far, deletions too. next: what becomes of the next request:
+    "late" (it arrives with `arrive`), "lost" (it never does), "unanswered" (it arrives,
+    and its answer is lost) or "". spoilt: to how many requests that has happened.
+    """
 
     def __init__(self, search: Search) -> None:
         self.search = search
-        self.sent = 0
-        self._hold: int | None = None
+        self.sent = self.spoilt = 0
+        self.next = ""
         self._held: list[list[dict[str, Any]]] = []
 
     def bulk(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
         """Send a bulk request; the engine's answer.
 
-        Raises TimeoutError when it is the one that is held: nobody knows then whether
-        it will arrive.
+        Raises TimeoutError for one that is late, lost or unanswered: who has sent it
+        cannot tell which.
         """
         if not lines:
             return {"errors": False, "items": []}
-        numbers = [line_id(line) for line in lines]
-        self.sent += sum(number is not None for number in numbers)
-        if self._hold in numbers and self._hold is not None:
-            self._hold = None
+        self.sent += sum(not {"index", "delete"}.isdisjoint(line) for line in lines)
+        fate, self.next = self.next, ""
+        answer = {}
+        if fate == "late":
             self._held.append(lines)
+        elif fate != "lost":
+            answer = self.search.client.bulk(body=lines)
+        if fate:
+            self.spoilt += 1
             raise TimeoutError("no answer from the search engine")
-        return self.search.client.bulk(body=lines)
-
-    def hold(self, number: int) -> None:
-        """The next request about this product is late."""
-        self._hold = number
+        return answer
 
     def arrive(self) -> int:
         """What was held arrives now; how many requests."""
-        self._hold, held = None, self._held
-        self._held = []
+        held, self._held = self._held, []
         for lines in held:
             self.search.client.bulk(body=lines)
         return len(held)
-
-
-def line_id(line: dict[str, Any]) -> int | None:
-    """The product of a bulk request's line; None for a document."""
-    about = line.get("index") or line.get("delete")
-    return int(about["_id"]) if about else None
 
 
 class Listings:
@@ -175,7 +174,8 @@ class Listings:
 
     def day(self, run: Any, way: Way) -> None:
         """Sixty changes, recorded as "write"s by "seller". In the end nothing is late
-        or refused any more, the way feeds twice more, and an auditor reads both back.
+        or refused any more, the way feeds twice more, then once when there is nothing
+        to do, and an auditor reads both back.
         """
         way.begin()
         steps = plan(run.rng)
@@ -190,18 +190,19 @@ class Listings:
                     self.look(run, steps[number - PER_FEED : number])
         for _ in range(2):
             feed(way)
-        figure(run, "search", "documents sent", self.wire.sent)
+        sent = figure(run, "search", "documents sent", self.wire.sent)
+        feed(way)
+        figure(run, "search", "documents sent at rest", self.wire.sent - sent)
         self.audit(run)
 
     def befalls(self, number: int) -> None:
         """What happens before this change in a bad hour."""
-        if number == HELD_AT:
-            self.wire.hold(OVERTAKEN)
+        self.wire.next = SPOILT.get(number, self.wire.next)
         if number in (REFUSED_AT, TAKEN_AGAIN_AT):
             self.refuse(number == REFUSED_AT)
             self.befallen += number == REFUSED_AT
-        if number == LATE_AT:
-            self.befallen += self.wire.arrive()
+        if number == ARRIVES_AT:
+            self.wire.arrive()
         self.befallen += BY_HAND_AT <= number < BY_HAND_AT + len(REMOVED)
 
     def refuse(self, writes: bool) -> None:
@@ -244,19 +245,20 @@ class Listings:
                 op.version = found[0]["_source"]["version"] if found else 0
 
     def audit(self, run: Recorder) -> None:
-        """Read back what the table and the index have: [id, version] each."""
+        """Read back what the table and the index have: [id, version, cents] each."""
         read_back(run, "database", self.held)
         read_back(run, "index", self.found)
 
     def held(self) -> list[list[int]]:
-        query = "select id, version from listings order by id"
+        query = "select id, version, price_cents from listings order by id"
         return [list(row) for row in self.primary.sql(query)]
 
     def found(self) -> list[list[int]]:
         self.refresh()
         body = {"query": {"match_all": {}}, "size": 1000}
         hits = self.search.client.search(index=INDEX, body=body)["hits"]["hits"]
-        return sorted([int(hit["_id"]), hit["_source"]["version"]] for hit in hits)
+        there = [(int(hit["_id"]), hit["_source"]) for hit in hits]
+        return sorted([n, one["version"], one["price_cents"]] for n, one in there)
 
 
 def feed(way: Way) -> None:
@@ -273,14 +275,17 @@ Steps = list[tuple[str, int, int]]  # statement, product, cents
 
 def plan(rng: Random) -> Steps:
     """The day's changes: prices of products that stay, three new products while the
-    index may refuse, and three removals after it."""
+    index may refuse, and three removals after it. What the late request is about is
+    changed again, or removed, before it arrives."""
     steps = []
     for number in range(1, CHANGES + 1):
         kind, product = SAVE, rng.randint(18, 30)
         if REFUSED_AT <= number < TAKEN_AGAIN_AT:
             product = number - 13  # 8 to 17, which do not change again
-        if number in (HELD_AT, HELD_AT + 1, BY_HAND_AT + 3):
+        if number in (11, 12, BY_HAND_AT + 3):
             product = OVERTAKEN
+        if number in (13, 14):
+            product = REMOVED[0]
         if REFUSED_AT + 2 <= number < REFUSED_AT + 2 + len(ADDED):
             kind, product = ADD, ADDED[number - REFUSED_AT - 2]
         if BY_HAND_AT <= number < BY_HAND_AT + len(REMOVED):
@@ -291,27 +296,29 @@ def plan(rng: Random) -> Steps:
 
 @faults.fault("a bad hour")
 def bad_hour(listings: Listings) -> faults.Body:
-    """A request is late, the index refuses writes for a while, and somebody removes
-    three products in the database itself. Meter: how much of that has happened."""
+    """A request is late, one is lost, one gets no answer; the index refuses writes for
+    a while; and somebody removes three products in the database itself. Meter: how much
+    of that has happened."""
     listings.bad = True
-    yield lambda: listings.befallen
+    yield lambda: listings.befallen + listings.wire.spoilt
     listings.bad = False
 
 
 @check(
     "the index at rest",
     "products",
-    "At rest, the index has the products of the database, each in its version, and no "
-    "other.",
+    "At rest, the index has the products of the database, each in its version and at "
+    "its price, and no other.",
     "nobody compared the index with the database",
 )
 def agrees(history: History) -> Findings:
     """Does the index equal the database, once nothing is on its way any more?
 
     The auditor's last "read back" of the keys "database" and "index" are lists of
-    [id, version]. Every id that is in one of them is checked.
+    [id, version, cents]. Every id that is in one of them is checked.
 
-    Violation: an id that is in one of them only, or in both with unlike versions.
+    Violation: an id that is in one of them only, or in both with unlike versions or
+    prices.
 
     Cost: O(n log n).
     """
@@ -319,8 +326,13 @@ def agrees(history: History) -> Findings:
     last: dict[str | None, Op] = {op.key: op for op in history.ops("read back")}
     if not {"database", "index"} <= last.keys():
         return findings
-    true, copy = (dict(map(tuple, last[key].value)) for key in ("database", "index"))
-    findings.counts = {"missing": 0, "left over": 0, "other version": 0}
+    true, copy = (
+        {number: (version, cents) for number, version, cents in last[key].value}
+        for key in ("database", "index")
+    )
+    findings.counts = dict.fromkeys(
+        ("missing", "left over", "other version", "other price"), 0
+    )
     for number in sorted({*true, *copy}):
         findings.checked += 1
         if true.get(number) == copy.get(number):
@@ -331,19 +343,24 @@ def agrees(history: History) -> Findings:
     return findings
 
 
-def unlike(number: int, true: int | None, copy: int | None) -> tuple[str, str]:
+State = tuple[int, int] | None  # a product's version and cents, if it is there
+
+
+def unlike(number: int, true: State, copy: State) -> tuple[str, str]:
     """The kind of a difference, and a sentence about it."""
     if copy is None:
         return "missing", f"product {number} is not in the index"
     if true is None:
         return "left over", f"product {number} was removed, and is still in the index"
-    told = f"product {number}: the index has version {copy}, the database {true}"
-    return "other version", told
+    what, at = ("version", 0) if true[0] != copy[0] else ("price", 1)
+    told = f"product {number}: the index has {what} {copy[at]}, the database {true[at]}"
+    return f"other {what}", told
 
 
 def works(documents: int) -> Callable[[History], Verdict]:
     """What must still work: no change is refused; shoppers find it when the index has
-    been fed; at most so many documents are sent to the index in a day."""
+    been fed; at most so many documents are sent to the index in a day, and none when
+    nothing has changed."""
     refused = checks.at_most(
         0, "changes refused", of="write", where=lambda op: op.outcome != "ok"
     )
@@ -351,12 +368,18 @@ def works(documents: int) -> Callable[[History], Verdict]:
         0,
         f"days with more than {documents} documents sent",
         of="figure",
-        where=lambda op: op.value > documents,
+        where=lambda op: op.key == "documents sent" and op.value > documents,
+    )
+    idle = checks.at_most(
+        0,
+        "feeds that send something when nothing has changed",
+        of="figure",
+        where=lambda op: op.key == "documents sent at rest" and op.value > 0,
     )
 
     def works(history: History) -> Verdict:
         found = checks.staleness_bound(history, bound=0)
-        return checks.combine(refused(history), found, much(history))
+        return checks.combine(refused(history), found, much(history), idle(history))
 
     return works
 

@@ -9,6 +9,7 @@ position in it. Shoppers search the alias `SHOP`, whatever it stands for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SHOP = "shop"  # the alias
 OLD, NEW = "products_v1", "products_v2"
 PRODUCTS, SLICES = 40, 4
+PER_ROUND = PRODUCTS // SLICES  # products that a copy gets through between two rounds
+REFUSED_PART = 2  # of a copy, where one is refused
 ROUNDS = 11  # of the day: changes, and a search
 ON_REQUEST = "on request"  # what some sellers give as a price
 MAPPINGS: dict[str, dict[str, Any]] = {
@@ -59,6 +62,8 @@ create trigger write_log after insert or update or delete on products_now
 insert into products_now select n,
     case when n % 10 = 0 then '{ON_REQUEST}' else (100 * n)::text end
     from generate_series(1, {PRODUCTS}) n;
+-- a log is kept for a while only
+delete from log where number < {PRODUCTS};
 """
 SAVE = "update products_now set price = %s, version = version + 1 where id = %s"
 ADD = "insert into products_now (price, id) values (%s, %s)"
@@ -112,7 +117,9 @@ class Renewal:
         self.closed = False  # whether changes are refused
         self.renewed = 0
         self.fed: dict[str, tuple[int, Documents]] = {}
-        self.refused: list[str] = []  # types of lines that the new index refused
+        self.refuse = 0  # the part of a copy that is refused, if any
+        self.refused: list[str] = []  # types of lines that an index refused
+        self.parts = self.copied = self.most = 0
         self._rng = Random(7)
 
     def clean(self) -> None:
@@ -122,8 +129,9 @@ class Renewal:
             session.execute(TABLES.encode())
         self.search.drop_index(OLD, NEW, SHOP)
         self.fed, self.renewed, self.closed, self.refused = {}, 0, False, []
+        self.parts = self.copied = self.most = 0
         self.make(OLD)
-        self.copy(OLD, self.rows(), as_it_is)
+        self.write(OLD, self.rows(), as_it_is)
         self.feed_too(OLD, self.end_of_log(), as_it_is)
         self.point([OLD])
 
@@ -143,7 +151,26 @@ class Renewal:
     def copy(
         self, index: str, products: Sequence[Product], document: Documents
     ) -> list[int]:
-        """Write products into an index; the numbers of those that it refused."""
+        """Write a part of all products into an index; the numbers of those that it
+        refused. In one round the shop goes on after `PER_ROUND` of them."""
+        self.parts += 1
+        self.copied += len(products)
+        refuse = self.parts == self.refuse
+        if refuse:
+            self.block(index, True)
+        refused = self.write(index, products, document)
+        if refuse:
+            self.block(index, False)
+        return refused
+
+    def block(self, index: str, writes: bool) -> None:
+        body = {"index": {"blocks.write": writes}}
+        self.search.client.indices.put_settings(index=index, body=body)
+
+    def write(
+        self, index: str, products: Sequence[Product], document: Documents
+    ) -> list[int]:
+        """As `copy`, whatever it takes."""
         if not products:
             return []
         body = [line for one in products for line in lines_of(index, one, document)]
@@ -167,7 +194,7 @@ class Renewal:
         """Every index that is fed gets what the log has after its position."""
         for index, (position, document) in list(self.fed.items()):
             rows = self.primary.sql(LOGGED, [position])
-            self.copy(index, [Product(*row[:3]) for row in rows], document)
+            self.write(index, [Product(*row[:3]) for row in rows], document)
             if rows:
                 self.fed[index] = rows[-1][3], document
 
@@ -207,18 +234,29 @@ class Renewal:
             self.goes_on(run, turn)
         self.renewed += self.due
         figure(run, "search", "refused documents", len(self.refused))
-        figure(run, "search", "renewals to do", int(self.due and not self.numbers()))
+        undone = int(self.due and not self.sorts_by_price())
+        figure(run, "search", "renewals to do", undone)
+        figure(run, "search", "most copied between two rounds", self.most)
         read_back(run, "truth", [(one.id, one.version) for one in self.rows()])
         read_back(run, "way back", self.way_back)
 
-    def numbers(self) -> bool:
-        """Whether shoppers search an index whose prices are numbers."""
+    def sorts_by_price(self) -> bool:
+        """Whether a shopper can sort the products by price, all that have one."""
+        documents = {one.id: with_a_number(one) for one in self.rows()}
+        prices = {n: one["price"] for n, one in documents.items()}
+        true = {n: price for n, price in prices.items() if price is not None}
+        body = {
+            "query": {"exists": {"field": "price"}},
+            "sort": [{"price": "asc"}],
+            "size": 1000,
+        }
         try:
-            told = self.search.client.indices.get_mapping(index=SHOP)
+            self.search.client.indices.refresh(index=SHOP)
+            found = self.search.client.search(index=SHOP, body=body)
         except self.search.errors:
             return False
-        fields = [one["mappings"]["properties"] for one in told.values()]
-        return {field["price"]["type"] for field in fields} == {"integer"}
+        # a text is sorted by its letters, and is no number
+        return true == {int(h["_id"]): h["sort"][0] for h in found["hits"]["hits"]}
 
     def way_back(self) -> list[tuple[int, int]]:
         """What shoppers would find if the alias stood for the old index again."""
@@ -231,6 +269,7 @@ class Renewal:
         """A price changes, a product comes and one goes; all that is fed is fed; and a
         shopper looks at the whole shop. Recorded: "write" by "seller", "search" by
         "shopper", and what should have been found."""
+        self.most, self.copied = max(self.most, self.copied), 0
         price, product = str(self._rng.randrange(100, 9999)), self._rng.randint(1, 20)
         changes: list[tuple[str, list[Any]]] = [
             (SAVE, [price, product]),
@@ -260,6 +299,15 @@ def renewal_due(renewal: Renewal) -> faults.Body:
     renewal.due = False
 
 
+@faults.fault("a new mapping is due, and a part of the copy is refused")
+def part_refused(renewal: Renewal) -> faults.Body:
+    """While the second part is copied, the index refuses writes. Meter: the documents
+    that were refused."""
+    renewal.due, renewal.refuse = True, REFUSED_PART
+    yield lambda: len(renewal.refused)
+    renewal.due, renewal.refuse = False, 0
+
+
 @check(
     "a search shows the whole shop",
     "searches",
@@ -283,9 +331,9 @@ def whole_shop(history: History) -> Findings:
         true, copy = (list(map(tuple, v or [])) for v in (there.get(op.key), op.value))
         if op.outcome == "ok" and true == copy:
             continue
-        gone = {number for number, _ in copy} - {number for number, _ in true}
-        wrong = len(set(true) - set(copy)) + len(gone)
-        told = f"{wrong} of {len(true)} products are missing, old or left over"
+        shown, due = Counter(copy), Counter(true)
+        wrong = {number for number, _ in (due - shown) + (shown - due)}
+        told = f"products missing, old, left over or shown twice: {len(wrong)}"
         if op.outcome != "ok":
             told = "there was no answer"
         findings.broke(f"{op.key}: {told}", op.key, ops=[op])
@@ -319,8 +367,8 @@ def can_go_back(history: History) -> Findings:
 
 
 def works(history: History) -> Verdict:
-    """What must still work: no change is refused, a renewal that is due is made, and
-    there is a way back."""
+    """What must still work: no change is refused; a renewal that is due is made, with
+    the shop going on; and there is a way back."""
     refused = checks.at_most(
         0, "changes refused", of="write", where=lambda op: op.outcome != "ok"
     )
@@ -330,7 +378,17 @@ def works(history: History) -> Verdict:
         of="figure",
         where=lambda op: op.key == "renewals to do" and op.value > 0,
     )
-    return checks.combine(refused(history), undone(history), can_go_back(history))
+    hurried = checks.at_most(
+        0,
+        f"days with more than {PER_ROUND} products copied between two rounds",
+        of="figure",
+        where=lambda op: (
+            op.key == "most copied between two rounds" and op.value > PER_ROUND
+        ),
+    )
+    return checks.combine(
+        refused(history), undone(history), hurried(history), can_go_back(history)
+    )
 
 
 def slices(products: Sequence[Product]) -> Iterator[Sequence[Product]]:
