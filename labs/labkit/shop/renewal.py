@@ -119,7 +119,7 @@ class Renewal:
         self.fed: dict[str, tuple[int, Documents]] = {}
         self.refuse = 0  # the part of a copy that is refused, if any
         self.refused: list[str] = []  # types of lines that an index refused
-        self.parts = self.copied = self.most = 0
+        self.parts = self.copied = self.most = self.written = 0
         self._rng = Random(7)
 
     def clean(self) -> None:
@@ -129,11 +129,12 @@ class Renewal:
             session.execute(TABLES.encode())
         self.search.drop_index(OLD, NEW, SHOP)
         self.fed, self.renewed, self.closed, self.refused = {}, 0, False, []
-        self.parts = self.copied = self.most = 0
+        self.parts = self.copied = self.most = self.written = 0
         self.make(OLD)
         self.write(OLD, self.rows(), as_it_is)
         self.feed_too(OLD, self.end_of_log(), as_it_is)
         self.point([OLD])
+        self.written = 0
 
     # --- what a renewal is made of ---
 
@@ -174,6 +175,7 @@ class Renewal:
         if not products:
             return []
         body = [line for one in products for line in lines_of(index, one, document)]
+        self.written += len(products)
         told = list(items(self.search.client.bulk(body=body)))
         bad = [
             (one.id, item["error"]["type"])
@@ -234,6 +236,7 @@ class Renewal:
             self.goes_on(run, turn)
         self.renewed += self.due
         figure(run, "search", "refused documents", len(self.refused))
+        figure(run, "search", "documents sent", self.written)
         undone = int(self.due and not self.sorts_by_price())
         figure(run, "search", "renewals to do", undone)
         figure(run, "search", "most copied between two rounds", self.most)
@@ -399,9 +402,12 @@ def slices(products: Sequence[Product]) -> Iterator[Sequence[Product]]:
 
 
 def cost(run: Any) -> dict[str, Any]:
-    """Searches that did not show the whole shop, and documents that were refused."""
+    """Searches that did not show the whole shop, documents that were sent to indices,
+    and those of them that were refused."""
+    [sent] = run.history.ops("figure", key="documents sent")
     [refused] = run.history.ops("figure", key="refused documents")
     return {
         "incomplete searches": run.verdict.violations,
+        "documents sent": sent.value,
         "documents refused": refused.value,
     }
