@@ -30,9 +30,9 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, since labs mostly wait; fewer where memory is short."""
+    """One more than there are cores, since labs wait; fewer where memory is short."""
     room = int(psutil.virtual_memory().available / A_LAB)
-    return max(1, min(2 * (os.cpu_count() or 1), room))
+    return max(1, min((os.cpu_count() or 1) + 1, room))
 
 
 def unit(nodeid: str) -> str:
