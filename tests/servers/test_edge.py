@@ -218,3 +218,10 @@ def test_old_stands_in_for_an_origin_that_is_gone_and_not_for_one_that_says_503(
     edge.end_life("/p/gone", ago=700)
     assert edge.get("/p/gone").status == 502
     edge.stop()
+
+
+def test_a_copy_that_is_being_written_is_waited_for(edge, origin):
+    origin.put("/p/late", **page(size=200_000))
+    for _ in range(20):
+        edge.get("/p/late")
+        assert edge.purge("/p/late") is True

@@ -75,10 +75,19 @@ class Edge(Nginx):
         }
 
     def copies(self) -> list[Copy]:
-        """All that it keeps, by key; several of one key where answers vary."""
-        heads = self.node.machine.heads().items()
-        found = [copy for file, head in heads if (copy := parsed(file, head))]
+        """All that it keeps, by key; several of one key where answers vary.
+
+        A customer has her answer a moment before its copy is in place: nginx writes it
+        under another name first. What is being written is waited for.
+        """
+        [heads] = self.node.until(self._whole, 10, "put its copies in place")
+        found = [copy for file, head in heads.items() if (copy := parsed(file, head))]
         return sorted(found, key=lambda copy: (copy.key, copy.file))
+
+    def _whole(self) -> list[dict[str, bytes]]:
+        """All copies' heads, in a list; [] while one is being written."""
+        heads = self.node.machine.heads()
+        return [heads] if all("." not in file for file in heads) else []
 
     def purge(self, path: str) -> bool:
         """Forget the copy of an address, and say whether there was one. Of answers that
