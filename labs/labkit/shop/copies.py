@@ -71,8 +71,11 @@ class Copies(Topics):
             self._steps.pop(0)()
 
     def ready(self, **settings: Any) -> KafkaProducer:
-        """A producer that knows the topic before anything goes wrong."""
-        producer = self.kafka.producer(**settings)
+        """A producer that knows the topic before anything goes wrong. It is told of the
+        brokers that answer: a frozen one would hold it for half a minute."""
+        places = [self.nodes[number].machine.address() for number in self.running()]
+        known = ",".join(f"{host}:{port}" for host, port in places)
+        producer = self.kafka.producer(**{"bootstrap_servers": known, **settings})
         self._made.append(producer)
         producer.partitions_for(self.name)
         return producer
