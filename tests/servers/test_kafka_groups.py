@@ -44,6 +44,8 @@ class Member(AsyncConsumerRebalanceListener):
         while not self.ended.is_set():
             for records in self.consumer.poll(50).values():
                 self.read += [(r.partition, r.offset) for r in records]
+            # what it was told may be of an assignment that another has overtaken
+            self.partitions = {p.partition for p in self.consumer.assignment()}
 
     async def on_partitions_assigned(self, assigned):
         self.partitions = {place.partition for place in self.consumer.assignment()}
