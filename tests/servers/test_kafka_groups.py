@@ -31,7 +31,7 @@ class Member(AsyncConsumerRebalanceListener):
         self.consumer = queue.consumer(
             group_id=group,
             partition_assignment_strategy=[assignor],
-            heartbeat_interval_ms=100,
+            heartbeat_interval_ms=500,
             session_timeout_ms=60_000,  # a busy machine is slow, and not dead
             **more,
         )
