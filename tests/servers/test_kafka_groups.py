@@ -31,18 +31,20 @@ class Member(AsyncConsumerRebalanceListener):
         self.consumer = queue.consumer(
             group_id=group,
             partition_assignment_strategy=[assignor],
-            heartbeat_interval_ms=500,
-            session_timeout_ms=60_000,  # a busy machine is slow, and not dead
+            heartbeat_interval_ms=100,
             **more,
         )
         self.consumer.subscribe(["orders"], listener=self)
+        self.consumer.topics()  # as `consumer` does: see there
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.poll, daemon=True)
         self.thread.start()
 
     def poll(self):
         while not self.ended.is_set():
-            for records in self.consumer.poll(50).values():
+            # long enough to join in: a poll that ends before joins anew the next time
+            long = 1_000 if self.consumer.assignment() else 3_000
+            for records in self.consumer.poll(long).values():
                 self.read += [(r.partition, r.offset) for r in records]
             # what it was told may be of an assignment that another has overtaken
             self.partitions = {p.partition for p in self.consumer.assignment()}
@@ -103,7 +105,7 @@ def share(*members):
         each = all(member.partitions for member in members)
         return each and sorted(held) == list(range(PARTITIONS))
 
-    wait_until(shared, 90, "the group does not settle")
+    wait_until(shared, 30, "the group does not settle")
 
 
 @pytest.mark.parametrize(("assignor", "taken"), [(COOPERATIVE, 3), (EAGER, 6)])

@@ -88,7 +88,7 @@ class Packer:
                 found.extend(int(record.value) for record in records)
             return found
 
-        return wait_until(some, 90, f"{self.name} got nothing")
+        return wait_until(some, 30, f"{self.name} got nothing")
 
     def look(self, order: int) -> bool:
         """Whether there is a parcel for the order."""

@@ -123,11 +123,17 @@ class Kafka(Server[KafkaNode]):
         return self._kept(KafkaProducer(**{**self.login(), "acks": "all", **more}))
 
     def consumer(self, *topics: str, **more: Any) -> KafkaConsumer:
-        """Commits only when told to, and begins at the earliest record."""
+        """Commits only when told to, and begins at the earliest record.
+
+        It knows its topics before it joins a group. Else it may join with nothing to
+        share out, join again when it learns of them, and lose what it is given: where a
+        `poll` ends in the middle of that, kafka-python 3.0.12 never takes it up.
+        """
         defaults = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
-        return self._kept(
-            KafkaConsumer(*topics, **{**self.login(), **defaults, **more})
-        )
+        consumer = KafkaConsumer(*topics, **{**self.login(), **defaults, **more})
+        if topics and more.get("group_id"):
+            consumer.topics()  # asks, with the subscription known
+        return self._kept(consumer)
 
     def admin(self, **more: Any) -> KafkaAdminClient:
         return self._kept(KafkaAdminClient(**{**self.login(), **more}))
