@@ -52,15 +52,16 @@ def test_each_lesson_goes_red_when_any_part_of_it_is_taken_out(lab):
                 f"{name}, {half}: {answer}"
             )
         assert not tried["unlike"], f"{name}: judged by more than the history"
-    idle = idle_waits(lab, told["never waited"])
-    assert not idle, "true at the first look in every run; see tests/lessons.toml"
+    idle = idle_waits(lab, told)
+    if idle:  # a quick machine may have been ahead of each of them: once more
+        idle &= idle_waits(lab, json.loads(run(lab).stdout.splitlines()[-1]))
+    assert not idle, "true at the first look in two runs; see tests/lessons.toml"
 
 
-def idle_waits(lab, places):
+def idle_waits(lab, told):
     """Waits of the lab and of the shop that never waited, without those that may."""
     allowed = ALLOWED["may"].get(lab.stem, {})
-    short = [place.rpartition("/")[2] for place in places]
-    return [place for place in short if place not in allowed]
+    return {place.rpartition("/")[2] for place in told["never waited"]} - set(allowed)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
