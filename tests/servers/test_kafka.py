@@ -12,6 +12,7 @@ from labkit.runtimes import Session
 from labkit.runtimes.ports import Port
 from labkit.runtimes.processes import ProcessRuntime
 from labkit.servers.kafka import process, training
+from labkit.servers.kafka.conf import Member
 from labkit.servers.kafka.process import Process
 
 
@@ -80,9 +81,9 @@ def test_kafka_lets_the_ports_of_its_roles_go_before_it_starts(monkeypatch):
     monkeypatch.setattr(Port, "release", lambda port: released.append(port))
     monkeypatch.setattr(Process, "prepare", lambda machine: None)
     monkeypatch.setattr(Process, "command", lambda machine: ["sleep", "60"])
-    options = {"node_id": 1, "roles": "broker,controller", "settings": {}, "peers": []}
+    member = Member(1, "broker,controller", {}, peers=[])
     session = Session()
-    machine = Process(ProcessRuntime(session), "kafka", password="", **options)
+    machine = Process(ProcessRuntime(session), "kafka", member, password="")
     machine.start()
     session.close()
     assert {machine.port, machine.controller_port} == set(released)

@@ -15,7 +15,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from ...runtimes import Machine, Runtime
 from ..base import Node, Server
-from .conf import USER, common_settings
+from .conf import USER, Member, common_settings
 
 # A broken connection is what some labs are about: it belongs in the history, not on
 # standard error.
@@ -72,17 +72,12 @@ class Kafka(Server[KafkaNode]):
         peers: list[Machine] = []
 
         def make(name: str, node_id: int, roles: str) -> KafkaNode:
+            member = Member(node_id, roles, self.settings, peers)
             machine = runtime.machine(
-                self.package,
-                name,
-                node_id=node_id,
-                roles=roles,
-                settings=self.settings,
-                peers=peers,
-                password=self.password,
+                self.package, name, member=member, password=self.password
             )
             peers.append(machine)
-            return KafkaNode(machine, self, is_broker="broker" in roles)
+            return KafkaNode(machine, self, member.is_broker)
 
         if self.how_many == 1:
             self.nodes = [make("kafka", 1, "controller,broker")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 USER = "labs"
 HEAP = ("-Xms256m", "-Xmx256m")
@@ -37,6 +39,37 @@ def common_settings(brokers: int) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Member:
+    """What a machine is in its cluster.
+
+    roles: "broker,controller", "broker" or "controller". settings: lines of
+    server.properties, without the addresses, which are the runtime's affair. peers: all
+    machines of the cluster, this one included, filled in before the first start; each
+    has a `member`.
+    """
+
+    node_id: int
+    roles: str
+    settings: Mapping[str, str]
+    peers: list[Any]
+
+    @property
+    def is_broker(self) -> bool:
+        return "broker" in self.roles
+
+    @property
+    def is_controller(self) -> bool:
+        return "controller" in self.roles
+
+    def controllers(self) -> list[Any]:
+        return [peer for peer in self.peers if peer.member.is_controller]
+
+    def voters(self, address: Callable[[Any], str]) -> dict[int, str]:
+        """host:port of each controller, as `address` has it, by node id."""
+        return {peer.member.node_id: address(peer) for peer in self.controllers()}
+
+
 def closed(listeners: list[str], between_brokers: str, password: str) -> dict[str, str]:
     """Lines of server.properties that make every listener ask for SASL/PLAIN.
 
@@ -63,10 +96,8 @@ def closed(listeners: list[str], between_brokers: str, password: str) -> dict[st
 
 
 def kafka_properties(
+    member: Member,
     *,
-    node_id: int,
-    roles: str,
-    settings: Mapping[str, str],
     voters: Mapping[int, str],
     listeners: Mapping[str, Mapping[str, str]],
     advertised: Mapping[str, str],
@@ -76,20 +107,21 @@ def kafka_properties(
 ) -> str:
     """server.properties of one node.
 
-    roles: "broker,controller" or one of them. voters: host:port of each controller by
-    its node id. listeners: for each role, host:port to listen on by listener name;
-    names of the other roles are known too, since a node also calls them. advertised:
-    host:port that clients are told, by listener name; empty for a controller.
-    between_brokers: the listener for traffic among brokers. data: directory.
+    voters: see `Member.voters`. listeners: for each role, host:port to listen on by
+    listener name; names of the other roles are known too, since a node also calls them.
+    advertised: host:port that clients are told, by listener name; empty for a
+    controller. between_brokers: the listener for traffic among brokers. data:
+    directory.
     """
-    mine = {k: v for role in roles.split(",") for k, v in listeners[role].items()}
+    roles = member.roles.split(",")
+    mine = {k: v for role in roles for k, v in listeners[role].items()}
     conf = {
-        **settings,
+        **member.settings,
         **closed(
             [k for of in listeners.values() for k in of], between_brokers, password
         ),
-        "process.roles": roles,
-        "node.id": str(node_id),
+        "process.roles": member.roles,
+        "node.id": str(member.node_id),
         "controller.quorum.voters": ",".join(f"{k}@{v}" for k, v in voters.items()),
         "listeners": urls(mine),
         "log.dirs": data,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...runtimes.containers.machine import ContainerMachine
 from ...runtimes.java import LIGHT
-from .conf import HEAP, kafka_properties
+from .conf import HEAP, Member, kafka_properties
 
 if TYPE_CHECKING:
     from ...runtimes.containers import ContainerRuntime
@@ -18,7 +18,7 @@ INTERNAL = 9094
 
 
 class Container(ContainerMachine):
-    """A broker, a controller, or both in one: see `Process` for the options.
+    """A broker, a controller, or both in one.
 
     Clients on this machine come in by the listener CLIENT, other brokers by INTERNAL.
     server.properties is a file, which the image takes in place of its own: in KAFKA_*
@@ -33,36 +33,22 @@ class Container(ContainerMachine):
         self,
         runtime: ContainerRuntime,
         name: str,
-        node_id: int,
-        roles: str,
-        settings: dict[str, str],
-        peers: list[Container],
+        member: Member,
         password: str,
     ) -> None:
         super().__init__(runtime, name, password)
-        self.node_id = node_id
-        self.roles = roles
-        self.settings = settings
-        self.peers = peers
-        self.published = "broker" in roles
-        for peer in peers:  # one alone needs no network
+        self.member = member
+        self.published = member.is_broker
+        for peer in member.peers:  # one alone needs no network
             self.in_network = peer.in_network = True
 
     def follows(self) -> list[ContainerMachine]:
-        if "controller" in self.roles:
-            return []
-        return [peer for peer in self.peers if "controller" in peer.roles]
+        return [] if self.member.is_controller else self.member.controllers()
 
     def files(self) -> dict[str, str]:
         properties = kafka_properties(
-            node_id=self.node_id,
-            roles=self.roles,
-            settings=self.settings,
-            voters={
-                peer.node_id: f"{peer.host}:{CONTROLLER}"
-                for peer in self.peers
-                if "controller" in peer.roles
-            },
+            self.member,
+            voters=self.member.voters(lambda peer: f"{peer.host}:{CONTROLLER}"),
             listeners={
                 "broker": {
                     "CLIENT": f"0.0.0.0:{self.port_inside}",
@@ -78,7 +64,7 @@ class Container(ContainerMachine):
         return {"/mnt/shared/config/server.properties": properties}
 
     def advertised(self) -> dict[str, str]:
-        if "broker" not in self.roles:
+        if not self.member.is_broker:
             return {}
         return {
             "CLIENT": f"127.0.0.1:{self.port.number}",

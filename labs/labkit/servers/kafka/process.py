@@ -22,19 +22,14 @@ from ...runtimes import (
 from ...runtimes.ports import Port
 from ...runtimes.processes import ProcessMachine
 from . import conf
-from .conf import kafka_properties
+from .conf import Member, kafka_properties
 
 LOCK = Path(__file__).with_name("jars.lock.toml")
 JVM = (*conf.HEAP, *java.JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
 class Process(ProcessMachine):
-    """A broker, a controller, or both in one.
-
-    roles: "broker,controller", "broker" or "controller". peers: all machines of
-    the cluster, this one included, filled in before the first start. settings: lines of
-    server.properties, without the addresses, which are the runtime's affair.
-    """
+    """A broker, a controller, or both in one."""
 
     stop_within = 15.0
     # what the JVM reserves; it uses a fifth of that
@@ -46,20 +41,10 @@ class Process(ProcessMachine):
     class_cache = ""  # a flag of the JVM; else the recorded cache is used
 
     def __init__(
-        self,
-        runtime: Runtime,
-        name: str,
-        node_id: int,
-        roles: str,
-        settings: dict[str, str],
-        peers: list[Process],
-        password: str,
+        self, runtime: Runtime, name: str, member: Member, password: str
     ) -> None:
         super().__init__(runtime, name, password)
-        self.node_id = node_id
-        self.roles = roles
-        self.settings = settings
-        self.peers = peers
+        self.member = member
         self.controller_port = Port()
 
     @classmethod
@@ -69,13 +54,13 @@ class Process(ProcessMachine):
         class_cache()
 
     def prepare(self) -> None:
-        formatted(self.directory / "data", self.node_id)
+        formatted(self.directory / "data", self.member.node_id)
         self.class_cache = self.class_cache or class_cache()
         self.write("server.properties", self.properties())
 
     def ports(self) -> list[Port]:
         of = {"broker": self.port, "controller": self.controller_port}
-        return [of[role] for role in self.roles.split(",")]
+        return [of[role] for role in self.member.roles.split(",")]
 
     def release(self) -> str:
         return version()
@@ -84,16 +69,12 @@ class Process(ProcessMachine):
         client = {"CLIENT": f"127.0.0.1:{self.port.number}"}
         controller = f"127.0.0.1:{self.controller_port.number}"
         return kafka_properties(
-            node_id=self.node_id,
-            roles=self.roles,
-            settings=self.settings,
-            voters={
-                peer.node_id: f"127.0.0.1:{peer.controller_port.number}"
-                for peer in self.peers
-                if "controller" in peer.roles
-            },
+            self.member,
+            voters=self.member.voters(
+                lambda peer: f"127.0.0.1:{peer.controller_port.number}"
+            ),
             listeners={"broker": client, "controller": {"CONTROLLER": controller}},
-            advertised=client if "broker" in self.roles else {},
+            advertised=client if self.member.is_broker else {},
             between_brokers="CLIENT",
             password=self.password,
             data="data",  # where it runs: Kafka would split a path at a comma
