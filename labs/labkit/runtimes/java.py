@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from . import cache
 from .base import RuntimeUnavailable, StartFailed
-from .processes import ProcessRuntime
+from .processes import ProcessMachine, ProcessRuntime
 from .session import Session
 
 LIGHT = (
@@ -32,6 +32,24 @@ JVM = (
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
 )
+
+
+class JavaMachine(ProcessMachine):
+    """A server in Java, as a process."""
+
+    stop_within = 15.0
+    # what the JVM reserves; it uses a fifth of that at most
+    needs: ClassVar[dict[str, int]] = {
+        "files": 256,
+        "processes": 200,
+        "memory": 3_000_000_000,
+    }
+    class_cache = ""  # a flag of the JVM; else the recorded cache is used
+
+    def java(self, flags: Iterable[str], class_path: str, *words: str) -> list[str]:
+        """The command that runs a class; words: its name and what it is told."""
+        cached = [self.class_cache] if self.class_cache else []
+        return [*command([*flags, *cached], class_path), *words]
 
 
 def command(flags: Iterable[str], class_path: str) -> list[str]:

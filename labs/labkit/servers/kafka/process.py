@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import uuid
 from pathlib import Path
-from typing import ClassVar
 
 from ...runtimes import (
     Runtime,
@@ -20,7 +19,6 @@ from ...runtimes import (
     surroundings,
 )
 from ...runtimes.ports import Port
-from ...runtimes.processes import ProcessMachine
 from . import conf
 from .conf import Member, kafka_properties
 
@@ -28,17 +26,8 @@ LOCK = Path(__file__).with_name("jars.lock.toml")
 JVM = (*conf.HEAP, *java.JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
-class Process(ProcessMachine):
+class Process(java.JavaMachine):
     """A broker, a controller, or both in one."""
-
-    stop_within = 15.0
-    # what the JVM reserves; it uses a fifth of that
-    needs: ClassVar[dict[str, int]] = {
-        "files": 256,
-        "processes": 200,
-        "memory": 3_000_000_000,
-    }
-    class_cache = ""  # a flag of the JVM; else the recorded cache is used
 
     def __init__(
         self, runtime: Runtime, name: str, member: Member, password: str
@@ -81,9 +70,8 @@ class Process(ProcessMachine):
         )
 
     def command(self) -> list[str]:
-        flags = [*JVM, self.class_cache] if self.class_cache else JVM
-        words = ["kafka.Kafka", "server.properties"]
-        return [*java.command(flags, joined_class_path()), *words]
+        words = ("kafka.Kafka", "server.properties")
+        return self.java(JVM, joined_class_path(), *words)
 
 
 @functools.cache

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from ...runtimes import Runtime, RuntimeUnavailable, jars, java
-from ...runtimes.processes import ProcessMachine
 from .engines import CHOICE, chosen
 
 LOCK = Path(__file__).with_name("jars.lock.toml")
@@ -69,17 +68,10 @@ logger.natives.level=error
 """
 
 
-class Process(ProcessMachine):
+class Process(java.JavaMachine):
     """engine: "opensearch"; settings: of the node."""
 
-    stop_within = 15.0
-    # what the JVM reserves; it uses a tenth of that
-    needs: ClassVar[dict[str, int]] = {
-        "files": 1024,
-        "processes": 200,
-        "memory": 3_000_000_000,
-    }
-    class_cache = ""  # a flag of the JVM; else the recorded cache is used
+    needs: ClassVar[dict[str, int]] = {**java.JavaMachine.needs, "files": 1024}
 
     def __init__(
         self, runtime: Runtime, name: str, engine: str, settings: dict[str, str]
@@ -124,11 +116,7 @@ class Process(ProcessMachine):
         return "".join(f'{name}: "{value}"\n' for name, value in lines.items())
 
     def command(self) -> list[str]:
-        flags = [*JVM, self.class_cache] if self.class_cache else JVM
-        return [
-            *java.command(flags, class_path()),
-            "org.opensearch.bootstrap.OpenSearch",
-        ]
+        return self.java(JVM, class_path(), "org.opensearch.bootstrap.OpenSearch")
 
 
 @functools.cache
