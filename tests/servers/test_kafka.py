@@ -7,11 +7,10 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from promises import *  # noqa: F403
 
-from labkit import Kafka, StartFailed, TimedOut
+from labkit import Kafka
 from labkit.runtimes import Session
 from labkit.runtimes.ports import Port
 from labkit.runtimes.processes import ProcessRuntime
-from labkit.servers.kafka import process, training
 from labkit.servers.kafka.conf import Member
 from labkit.servers.kafka.process import Process
 
@@ -87,21 +86,3 @@ def test_kafka_lets_the_ports_of_its_roles_go_before_it_starts(monkeypatch):
     machine.start()
     session.close()
     assert {machine.port, machine.controller_port} == set(released)
-
-
-@pytest.mark.parametrize(
-    "why", [OSError("disk"), TimedOut("late"), StartFailed("dead"), KafkaError("odd")]
-)
-def test_brokers_start_without_the_class_cache_where_it_cannot_be_made(
-    why, capsys, monkeypatch, tmp_path
-):
-    def fails(path):
-        raise why
-
-    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
-    monkeypatch.setattr(process, "joined_class_path", lambda: "")
-    monkeypatch.setattr(training, "record", fails)
-    process.class_cache.cache_clear()
-    assert process.class_cache() == ""
-    process.class_cache.cache_clear()
-    assert f"starts slower, without its class cache: {why}" in capsys.readouterr().err

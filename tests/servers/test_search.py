@@ -3,12 +3,12 @@
 import pytest
 from promises import *  # noqa: F403
 
-from labkit import Search, StartFailed
+from labkit import Search
 from labkit.history import outcome_of
 from labkit.runtimes import RuntimeUnavailable, Session
 from labkit.runtimes.processes import ProcessRuntime
 from labkit.servers import search
-from labkit.servers.search import engines, process, training
+from labkit.servers.search import engines
 from labkit.servers.search.conf import node_settings
 
 NAME = {"name": {"type": "text", "analyzer": "english"}}
@@ -51,7 +51,7 @@ def test_a_restart_keeps_the_documents_and_makes_them_searchable(server, shelf):
 
 def test_a_field_that_the_mapping_does_not_have_is_refused(shelf):
     with pytest.raises(Exception, match="strict_dynamic_mapping_exception"):
-        shelf.index(index="shelf", id="1", body={"nome": "shoes"})
+        shelf.index(index="shelf", id="1", body={"colour": "red"})
 
 
 def test_a_mistyped_index_is_refused_and_not_made(shelf):
@@ -107,25 +107,6 @@ def test_a_full_disk_closes_no_index(server):
 )
 def test_surroundings_in_which_no_node_lives_are_told_with_what_to_do(log, todo):
     assert todo in search.explained(f"[INFO ] version\n{log}\n    at Java's line")
-
-
-@pytest.mark.parametrize(
-    "why", [OSError("disk"), StartFailed("dead"), ValueError("odd")]
-)
-def test_a_node_starts_without_the_class_cache_where_it_cannot_be_made(
-    why, capsys, monkeypatch, tmp_path
-):
-    def fails(path):
-        raise why
-
-    monkeypatch.setenv("LABS_CACHE", str(tmp_path))
-    monkeypatch.setattr(process, "class_path", lambda: "")
-    monkeypatch.setattr(training, "record", fails)
-    process.class_cache.cache_clear()
-    assert process.class_cache() == ""
-    process.class_cache.cache_clear()
-    said = f"OpenSearch starts slower, without its class cache: {why}"
-    assert said in capsys.readouterr().err
 
 
 # --- Elasticsearch: as far as it goes without its image ---
