@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from .ports import Port
 
 if TYPE_CHECKING:
     from .session import Session
@@ -28,9 +31,13 @@ class Machine(ABC):
     the machine at once, as pulling a plug would.
     """
 
-    name: str
-    password: str
     opened = True  # False from the start until `listens` was found true
+
+    def __init__(self, runtime: Runtime, name: str, password: str = "") -> None:
+        self.name = name
+        self.password = password or secrets.token_urlsafe(18)
+        self.directory = runtime.session.folder(name)
+        self.port = Port()
 
     @abstractmethod
     def start(self) -> None:
@@ -119,6 +126,22 @@ class Machine(ABC):
     def log_tail(self, lines: int = 15) -> str:
         tail = self.logs().strip().splitlines()[-lines:]
         return "\n".join("    " + line for line in tail) or "    (its log is empty)"
+
+
+class Following(Machine):
+    """A server with settings of its own; with `primary`, a replica of that one, whose
+    password it shares."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        name: str,
+        settings: dict[str, str],
+        primary: Self | None = None,
+    ) -> None:
+        super().__init__(runtime, name, primary.password if primary else "")
+        self.settings = settings
+        self.primary = primary
 
 
 class Runtime(ABC):

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import subprocess
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import psutil
 
 from ..wait import TimedOut, wait_until
 from . import cache, limits, surroundings
-from .base import Machine, Runtime, RuntimeUnavailable, StartFailed
+from .base import Following, Machine, Runtime, RuntimeUnavailable, StartFailed
 from .cleaner import processes_in, remove_shared_memory, send
 from .ports import Port
 
@@ -46,10 +45,7 @@ class ProcessMachine(Machine):
     needs: ClassVar[dict[str, int]] = {}  # limits of this account: see `limits`
 
     def __init__(self, runtime: Runtime, name: str, password: str = "") -> None:
-        self.name = name
-        self.password = password or secrets.token_urlsafe(18)
-        self.directory = runtime.session.folder(name)
-        self.port = Port()
+        super().__init__(runtime, name, password)
         self._log = self.directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False  # by labkit
@@ -257,19 +253,8 @@ def proportional_memory(pid: int) -> int:
     return 0
 
 
-class FollowingProcess(ProcessMachine):
-    """A server with settings of its own; with `primary`, a replica of that one."""
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        name: str,
-        settings: dict[str, str],
-        primary: Self | None = None,
-    ) -> None:
-        super().__init__(runtime, name, primary.password if primary else "")
-        self.settings = settings
-        self.primary = primary
+class FollowingProcess(Following, ProcessMachine):
+    """A process that may follow another one."""
 
 
 def stopped(pid: int) -> bool:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-import secrets
 import signal
 import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError, DockerException, NotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from ..base import Machine, RuntimeUnavailable, StartFailed
+from ..base import Following, Machine, RuntimeUnavailable, StartFailed
 from ..ports import Port
 from .engine import host_for_containers
 
@@ -55,13 +54,10 @@ class ContainerMachine(Machine):
     def __init__(
         self, runtime: ContainerRuntime, name: str, password: str = ""
     ) -> None:
-        self.name = name
-        self.password = password or secrets.token_urlsafe(18)
+        super().__init__(runtime, name, password)
         self.runtime = runtime
-        self.directory = runtime.session.folder(name)
         self.host = self.directory.name  # its name in the session's network
         self.in_network = False
-        self.port = Port()
         self._launched = threading.Event()
         self._failure: BaseException | None = None
         self._container: DockerContainer | None = None
@@ -330,21 +326,13 @@ class ContainerMachine(Machine):
         return max(0, stats.get("usage", 0) - cache)
 
 
-class FollowingContainer(ContainerMachine):
-    """A server with settings of its own; with `primary`, a replica of that one."""
+class FollowingContainer(Following, ContainerMachine):
+    """A container that may follow another one, whom it finds in their network."""
 
-    def __init__(
-        self,
-        runtime: ContainerRuntime,
-        name: str,
-        settings: dict[str, str],
-        primary: Self | None = None,
-    ) -> None:
-        super().__init__(runtime, name, primary.password if primary else "")
-        self.settings = settings
-        self.primary = primary
-        if primary:
-            self.in_network = primary.in_network = True
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.primary:
+            self.in_network = self.primary.in_network = True
 
     def follows(self) -> list[ContainerMachine]:
         return [self.primary] if self.primary else []
