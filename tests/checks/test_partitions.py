@@ -13,6 +13,17 @@ def poll(partition, committed, lag, **fields):
     return did("poll", "orders", "monitor", extra=extra, **fields)
 
 
+def produced(*loads):
+    """A history in which each partition, by its place, got so many records."""
+    return history_of(
+        *(
+            did("produce", extra={"partition": partition})
+            for partition, records in enumerate(loads)
+            for _ in range(records)
+        )
+    )
+
+
 def test_a_partition_that_stands_still_with_lag_is_found():
     ops = [op for n in range(5) for op in (poll(0, n, 9), poll(5, 25, 892))]
     verdict = checks.partition_progress(history_of(*ops))
@@ -82,13 +93,7 @@ def test_a_frozen_offset_is_found_and_named(seed):
 
 
 def test_a_hot_partition_is_found():
-    loads = [67, 44, 62, 51, 59, 917]
-    ops = [
-        did("produce", extra={"partition": p})
-        for p, n in enumerate(loads)
-        for _ in " " * n
-    ]
-    verdict = checks.partition_skew(history_of(*ops))
+    verdict = checks.partition_skew(produced(67, 44, 62, 51, 59, 917))
     assert str(verdict) == (
         "VIOLATED  partitions share the load: 1 of 6 partitions\n"
         "  partition 5 got 917 of 1200 records, 15.2 times the median"
@@ -102,29 +107,26 @@ def test_a_hot_partition_is_found():
 
 
 def test_empty_partitions_count_when_their_number_is_known():
-    ops = [did("produce", extra={"partition": p}) for p in (0, 1)]
-    assert checks.partition_skew(history_of(*ops), at_most=1.5).holds
-    verdict = checks.partition_skew(history_of(*ops), partitions=6)
+    history = produced(1, 1)
+    assert checks.partition_skew(history, at_most=1.5).holds
+    verdict = checks.partition_skew(history, partitions=6)
     assert (verdict.violations, verdict.checked) == (2, 6)
     assert verdict.counts["skew"] is None
 
 
 def test_a_single_partition_has_nothing_to_share_with():
-    assert checks.partition_skew(
-        history_of(did("produce", extra={"partition": 0}))
-    ).unknown
+    assert checks.partition_skew(produced(1)).unknown
 
 
 def test_of_two_partitions_neither_can_get_more_than_twice_the_median():
-    ops = [did("produce", extra={"partition": p}) for p in (0, *[1] * 9)]
+    history = produced(1, 9)
     for at_most in (2, 3):
-        verdict = checks.partition_skew(history_of(*ops), at_most=at_most)
+        verdict = checks.partition_skew(history, at_most=at_most)
         assert (verdict.state, verdict.checked) == ("unknown", 2)
         assert "neither gets more than twice the median" in verdict.reason
         assert verdict.counts["skew"] == 1.8
-    assert checks.partition_skew(history_of(*ops), at_most=1.5).violated
-    only_one = history_of(*(op for op in ops if op.extra["partition"]))
-    assert checks.partition_skew(only_one, partitions=2).unknown
+    assert checks.partition_skew(history, at_most=1.5).violated
+    assert checks.partition_skew(produced(0, 9), partitions=2).unknown
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -198,16 +200,9 @@ def test_bounds_that_are_no_numbers_are_no_pass():
     for bound in (float("nan"), "5", None):
         assert checks.partition_progress(history, polls=bound).unknown
         assert checks.partition_progress_in_time(history, seconds=bound).unknown
-        ops = history_of(*(did("produce", extra={"partition": p}) for p in range(3)))
-        assert checks.partition_skew(ops, at_most=bound).unknown
+        assert checks.partition_skew(produced(1, 1, 1), at_most=bound).unknown
 
 
 def test_a_load_passes_a_ratio_only_by_more_than_arithmetic_adds():
-    loads = {0: 100, 1: 100, 2: 115}
-    ops = [
-        did("produce", extra={"partition": p})
-        for p, n in loads.items()
-        for _ in range(n)
-    ]
     assert 115 > 1.15 * 100
-    assert checks.partition_skew(history_of(*ops), at_most=1.15).holds
+    assert checks.partition_skew(produced(100, 100, 115), at_most=1.15).holds

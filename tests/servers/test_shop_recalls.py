@@ -64,17 +64,20 @@ def test_a_recall_is_acknowledged_when_every_agent_has_done_it(pages, desk):
     assert shop.recalls.recalled(desk.run).holds
 
 
-def test_a_recall_waits_for_an_agent_that_is_away(pages, desk):
+@pytest.mark.parametrize("befalls", [away, dies])
+def test_a_recall_waits_for_an_agent_that_is_away_or_dies_at_its_work(
+    befalls, pages, desk
+):
     trouble, us = Trouble(), pages.edges[1]
     pages.look_everywhere(desk.run)
-    with away(trouble, us):
+    with befalls(trouble, us) as fault:
         trouble.begin(desk.agents)
         op = desk.recall(1)
         assert op.t_ret is None
         trouble.end(desk.agents)
         desk.confirm()
         assert op.outcome == "ok"
-    assert trouble.times == 1
+        assert fault.meter() == 1
 
 
 def test_an_agent_that_does_not_stop_was_never_away(pages, desk):
@@ -92,18 +95,6 @@ def test_an_agent_that_had_no_work_has_not_died_at_it(pages, desk):
         trouble.begin(desk.agents)
         trouble.end(desk.agents)
         assert fault.meter() == 0
-
-
-def test_an_agent_that_dies_at_its_work_has_not_done_it(pages, desk):
-    trouble, us = Trouble(), pages.edges[1]
-    pages.look_everywhere(desk.run)
-    with dies(trouble, us):
-        trouble.begin(desk.agents)
-        op = desk.recall(1)
-        assert op.t_ret is None
-        trouble.end(desk.agents)
-    desk.close()
-    assert op.outcome == "ok"
 
 
 def test_a_recall_that_never_ends_is_not_confirmed(pages, desk):
