@@ -24,6 +24,7 @@ from labkit.exercises import (
     keep,
     keeps,
     number,
+    on_another_day,
     parts,
     score,
     unfit,
@@ -339,10 +340,10 @@ class Proof:
         self.half_runs[name] = run
         return run
 
-    def attempt(self, way, fault_on=True):
+    def attempt(self, way, fault_on=True, fault="fault"):
         if isinstance(way, Exception):
             raise way
-        return run_of("attempt", **way["fault" if fault_on else "idle"])
+        return run_of("attempt", **way[fault if fault_on else "idle"])
 
 
 FINE = {"fault": {"useful": "holds"}, "idle": {"useful": "holds"}}
@@ -403,6 +404,22 @@ def test_a_guardrail_before_the_proof_was_run_is_not_graded():
     empty = Proof()
     empty.runs = {}
     assert not answered(guardrail(empty), FINE).answered
+
+
+@pytest.mark.parametrize(
+    ("another", "text"),
+    [
+        ({}, ""),
+        ({"another": {"state": "violated"}}, "when a fill is late:\nVIOLATED"),
+        ({"another": {"state": "unknown"}}, "when a fill is late:\nUNKNOWN"),
+        ({"idle": {"useful": "violated"}}, "the shop does not work"),
+    ],
+)
+def test_a_guardrail_may_have_to_stand_another_day_as_well(another, text):
+    way = FINE | {"another": {}} | another
+    grade, run = on_another_day(Proof(), way, "another", "when a fill is late")
+    assert grade.correct is (run is not None) is (not text)
+    assert text in grade.text
 
 
 def test_a_way_that_raises_is_graded_and_not_correct():

@@ -1,8 +1,11 @@
 """Answers to labs/cold_start.ipynb: spoilers ahead."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from ..exercises import Grade, exercise, function, graded, guardrail, number
+from ..exercises import Grade, exercise, function, graded, number, on_another_day
 from ..shop.storefront import LATER
 
 AT_ONCE_S = 0.5  # a refusal at once, on a slow machine too
@@ -12,16 +15,10 @@ SURPLUS = range(8, 15)  # of 24 at one server with 2 places and a queue of about
 @function("server")
 def at_the_door(answer: Any, proof: Any, front: Any, standstill: Any) -> Grade:
     """A guardrail that also turns away at once whoever finds a long queue."""
-    grade = guardrail()(answer, proof=proof)
-    if not grade.correct:
+    alone = partial(at_one_server, front, standstill)
+    grade, run = on_another_day(proof, answer, alone, "when PostgreSQL stands still")
+    if run is None:
         return grade
-    servers, front.servers = front.servers, 1
-    try:
-        run = proof.attempt(answer, fault=standstill)
-    finally:
-        front.servers = servers
-    if not run.verdict.holds:
-        return graded(False, f"when PostgreSQL stands still:\n{run.verdict}")
     early = [
         op
         for op in run.history.ops("read")
@@ -32,6 +29,16 @@ def at_the_door(answer: Any, proof: Any, front: Any, standstill: Any) -> Grade:
     if len(early) >= SURPLUS.stop:
         return graded(False, "customers are turned away from a queue that is short.")
     return graded(True, f"{len(early)} are turned away at once, and nobody in vain.")
+
+
+@contextmanager
+def at_one_server(front: Any, fault: Callable[[], Any]) -> Iterator[Any]:
+    servers, front.servers = front.servers, 1
+    try:
+        with fault() as there:
+            yield there
+    finally:
+        front.servers = servers
 
 
 EXERCISES = {

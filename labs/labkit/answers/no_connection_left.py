@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..checks import Verdict
-from ..exercises import Grade, exercise, function, graded, guardrail, unfit
+from ..exercises import Grade, exercise, function, graded, on_another_day, unfit
 
 
 @function("entrance", "n")
@@ -12,16 +12,13 @@ def one_deadline(
     answer: Any, proof: Any, way: Callable[[Any], Any], fault: Any, within_s: float
 ) -> Grade:
     """A request is right when queue and statement share one deadline."""
-    mine = way(answer)
-    grade = guardrail()(mine, proof=proof)
-    if not grade.correct:
+    when = "when the moment lasts"
+    grade, run = on_another_day(proof, way(answer), fault, when)
+    if run is None:
         return grade
-    run = proof.attempt(mine, fault=fault)
-    if not run.verdict.holds:
-        return graded(False, f"when the moment lasts:\n{run.verdict}")
     late = [op for op in run.history.ops("read") if op.seconds > within_s]
     if late:
-        return graded(False, f"when the moment lasts, {len(late)} are told too late.")
+        return graded(False, f"{when}, {len(late)} are told too late.")
     return graded(True, "everybody is told in time, however long the moment lasts.")
 
 

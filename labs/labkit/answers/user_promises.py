@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..exercises import Grade, exercise, function, graded, guardrail, unfit
+from ..exercises import Grade, exercise, function, graded, on_another_day, unfit
 
 
 @function("history", "tick")
@@ -12,13 +12,10 @@ def one_window(answer: Any, proof: Any, pages_broken: Any) -> Grade:
     rule = getattr(answer, "keywords", {}).get("rule")
     if answer is proof.guardrail or (rule and rule.long != rule.short):
         return unfit("that rule looks at two windows: one is wanted.")
-    grade = guardrail()(answer, proof=proof)
-    if not grade.correct:
-        return grade
-    run = proof.attempt(answer, fault=pages_broken)
-    for verdict in (run.verdict, run.useful):
-        if not verdict.holds:
-            return graded(False, f"when the store pages are broken:\n{verdict}")
+    when = "when the store pages are broken"
+    grade, run = on_another_day(proof, answer, pages_broken, when)
+    if run is not None and not run.useful.holds:
+        return graded(False, f"{when}:\n{run.useful}")
     return grade
 
 

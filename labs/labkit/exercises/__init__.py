@@ -18,7 +18,7 @@ from .grade import (
     unfit,
 )
 from .graders import agrees, choice, function, number, parts, score
-from .judge import Day, check, guardrail, keeps
+from .judge import Day, check, guardrail, keeps, on_another_day
 from .records import keep
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "keeps",
     "needs",
     "number",
+    "on_another_day",
     "parts",
     "report",
     "score",

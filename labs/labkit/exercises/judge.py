@@ -43,6 +43,23 @@ def guardrail(proof: Any = None, also: Callable[[Any], str] = lambda run: "") ->
     return grader
 
 
+def on_another_day(
+    proof: Any, way: Any, fault: Callable[[], Any], when: str
+) -> tuple[Grade, Any]:
+    """The grade of `guardrail`, and a run of the way under another fault as well.
+
+    The promise must hold there too. Where it does not, or the way is no guardrail,
+    there is no run to look at: it is None. when: "when the server stands still".
+    """
+    grade = guardrail()(way, proof=proof)
+    if not grade.correct:
+        return grade, None
+    run = proof.attempt(way, fault=fault)
+    if not run.verdict.holds:
+        return graded(False, f"{when}:\n{run.verdict}"), None
+    return grade, run
+
+
 def keeps(proof: Any = None, also: Callable[[Any], str] = lambda run: "") -> Grader:
     """Correct when the promise holds with the fault on and the answer as the way.
 
