@@ -24,9 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-LABEL = "labs.session"  # on every container and network that a session makes
+LABEL = "labs.session"  # on every container, network, namespace of a session
 OWNER = ".owner"  # in every session's directory; locked while its kernel lives
 USES_CONTAINERS = ".containers"  # holds the engine's URL; there before any container
+USES_CLUSTER = ".cluster"  # a kubeconfig's path; there before any namespace
 
 
 def processes_in(directory: Path) -> Iterator[int]:
@@ -103,8 +104,35 @@ def remove_containers(session: str, host: str = "") -> None:
             network.remove()
 
 
+def in_cluster(session: str) -> str:
+    """A session's name as clusters allow it: how its namespaces' names begin, and what
+    their label says."""
+    return f"{session.replace('_', '-')}-s"
+
+
+def remove_namespaces(session: str, kubeconfig: str) -> None:
+    """Have the namespaces with the session's label end, in a cluster that goes on."""
+    from kubernetes import client, config
+
+    config.load_kube_config(kubeconfig)
+    core = client.CoreV1Api()
+    mine = f"{LABEL}={in_cluster(session)}"
+    # as with containers: one that was asked for may not be listed yet
+    empty = 0
+    end = time.monotonic() + 10
+    while empty < 2 and time.monotonic() < end:
+        found = core.list_namespace(label_selector=mine, _request_timeout=5).items
+        left = [one for one in found if one.metadata.deletion_timestamp is None]
+        for one in left:
+            with contextlib.suppress(client.ApiException):
+                core.delete_namespace(one.metadata.name, _request_timeout=5)
+        empty = 0 if left else empty + 1
+        time.sleep(0.1)
+
+
 def clean(directory: Path) -> None:
-    """End the session's processes and containers, then remove its directory."""
+    """End the session's processes, containers and namespaces, then remove its
+    directory."""
     end = time.monotonic() + 8
     _kill_all(directory, end)
     marker = directory / USES_CONTAINERS
@@ -112,6 +140,10 @@ def clean(directory: Path) -> None:
         # an engine that is gone has no containers to remove
         with contextlib.suppress(Exception):
             remove_containers(directory.name, marker.read_text())
+    cluster = directory / USES_CLUSTER
+    if cluster.exists():
+        with contextlib.suppress(Exception):  # gone, with all that was in it
+            remove_namespaces(directory.name, cluster.read_text())
     remove_shared_memory(directory)
     end = time.monotonic() + 8  # anew: an engine may have taken its time
     while directory.exists() and time.monotonic() < end:

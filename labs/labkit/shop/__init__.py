@@ -102,6 +102,7 @@ __all__ = [
     "outbox",
     "packers",
     "pages",
+    "pods",
     "prices",
     "read_back",
     "recalls",

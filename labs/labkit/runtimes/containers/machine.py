@@ -49,6 +49,8 @@ class ContainerMachine(Machine):
     published = True
     reaches_host = False  # whether it calls processes of this computer
     user: str | None = None  # None: as the image has it
+    privileged = False
+    in_memory: tuple[str, ...] = ()  # folders that are not on the disk
     stop_within = 8  # seconds, then SIGKILL
 
     def __init__(
@@ -162,7 +164,10 @@ class ContainerMachine(Machine):
             "hostname": self.host,
             "labels": self.runtime.labels,
             "user": self.user,
+            "privileged": self.privileged,
         }
+        for folder in self.in_memory:
+            container.with_tmpfs_mount(folder)
         if self.reaches_host:  # Docker Desktop knows the name by itself
             client = container.get_docker_client().client
             more["extra_hosts"] = {HOST: host_for_containers(client)}

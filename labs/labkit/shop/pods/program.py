@@ -1,0 +1,135 @@
+"""The shop as it runs in a pod: what a Service leads to. It imports nothing of labkit.
+
+8080, for customers and probes:
+
+    /page       the catalogue, with how many are left of each product
+    /process    200 whenever the process has its catalogue and can answer at all
+    /database   200 when the database answers as well
+
+8081, for the lab: `/` tells what was asked so far, `/hang` makes all of 8080 hang.
+
+Environment: DATABASE, an address; PAGE, "waits" (each page asks the database how many
+are left) or "from memory" (a thread asks, and pages show what it last knew).
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pg8000.native  # pure Python, from a file beside this one
+
+AGAIN_S = 0.2  # between two looks at what is left
+LOOK_S = 1.0  # a look may take
+LEFT = "select id, stock from products"
+DATABASE = urlsplit(os.environ["DATABASE"])
+WAITS = os.environ.get("PAGE") == "waits"
+
+counts: Counter[str] = (
+    Counter()
+)  # what was asked, how often; "... ok": what was answered
+fresh = True  # whether the last look at what is left has succeeded
+hang = threading.Event()
+stock = {}
+
+
+def connect(seconds=None):
+    limit = {"statement_timeout": str(int(1000 * seconds))} if seconds else {}
+    at = DATABASE
+    return pg8000.native.Connection(
+        at.username,
+        at.hostname,
+        at.path[1:],
+        at.port,
+        at.password,
+        startup_params=limit,
+    )
+
+
+def ask(statement, seconds=None):
+    link = connect(seconds)
+    try:
+        return link.run(statement)
+    finally:
+        link.close()
+
+
+def load():
+    """The catalogue, without which there is no page. How long it takes is the shop's
+    to say, in `settings`."""
+    while True:
+        try:
+            ask("select pg_sleep(load_s) from settings")
+            return dict(ask(LEFT))
+        except (OSError, pg8000.Error):
+            time.sleep(AGAIN_S)
+
+
+def look_again():
+    """Keep what is left up to date, in the background."""
+    global fresh, stock
+    while True:
+        try:
+            stock = dict(ask(LEFT, LOOK_S))
+            fresh = True
+        except (OSError, pg8000.Error):
+            fresh = False
+        counts["looks"] += 1
+        time.sleep(AGAIN_S)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def tell(self, answer, status=200):
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+class Shop(Handler):
+    def do_GET(self):
+        at = urlsplit(self.path)
+        asked = at.query or at.path
+        counts[asked] += 1
+        if hang.is_set():
+            threading.Event().wait()  # for ever: no thread comes back from here
+        try:
+            if at.path == "/database":
+                ask("select 1 from products limit 1")
+            left = stock if fresh else None
+            if at.path == "/page" and WAITS:
+                left = dict(ask(LEFT))
+        except (OSError, pg8000.Error) as error:
+            return self.tell({"error": str(error)}, 503)
+        counts[f"{asked} ok"] += 1
+        return self.tell({"products": len(stock), "left": left})
+
+
+class Desk(Handler):
+    def do_GET(self):
+        if self.path == "/hang":
+            hang.set()
+        self.tell(counts)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+# as the first process of its container, it would be spared by SIGTERM otherwise
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+stock = load()
+threading.Thread(target=look_again, daemon=True).start()
+threading.Thread(target=Server(("", 8081), Desk).serve_forever, daemon=True).start()
+Server(("", 8080), Shop).serve_forever()
