@@ -1,5 +1,6 @@
 """Tests run side by side: what they are handed to workers by, and in which order."""
 
+import functools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ SERVERS = HERE / "tests" / "servers"
 RUNS = HERE / "labs" / "runs.json"
 A_LAB = 1.0e9  # bytes that one worker's servers may need
 SITE, LESSONS = "tests/test_site.py", "tests/test_lessons.py"
+KUBERNETES = "tests/servers/test_kubernetes.py"
 PAGE = re.compile(r"\[(\S+\.html)")
 LAB = re.compile(r"^labs/(\w+)\.ipynb|\[(\w+)\]$")
 
@@ -58,9 +60,46 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByUnit:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """What starts servers says so: `-m servers` selects it."""
+    """What starts servers says so, and what needs a cluster: `-m servers` selects it,
+    or `-m kubernetes`."""
     if item.path.suffix == ".ipynb" or SERVERS in item.path.parents:
         item.add_marker(pytest.mark.servers)
+    if in_a_cluster(item.nodeid):
+        item.add_marker(pytest.mark.kubernetes)
+        if why := no_cluster():
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+def in_a_cluster(nodeid: str) -> bool:
+    """Tests of Kubernetes, labs that start it, and their lessons."""
+    lab = LAB.search(nodeid.partition("::")[0])
+    if nodeid.startswith(LESSONS):
+        lab = LAB.search(nodeid)
+    return nodeid.startswith(KUBERNETES) or bool(
+        lab and starts_a_cluster(lab[1] or lab[2])
+    )
+
+
+@functools.cache
+def starts_a_cluster(lab: str) -> bool:
+    notebook = HERE / "labs" / f"{lab}.ipynb"
+    return notebook.exists() and "Kubernetes(" in notebook.read_text()
+
+
+@functools.cache
+def no_cluster() -> str:
+    """Why there is none, "" where one is named or an engine may run it."""
+    if os.environ.get("LABS_KUBECONFIG"):
+        return ""
+    runtime = os.environ.get("LABS_RUNTIME")
+    if runtime == "processes":
+        return "no package brings Kubernetes as a plain process: not proved here"
+    if runtime == "containers":
+        return ""  # what asks for them must fail without
+    from labkit.runtimes.containers import engine_problem
+
+    problem = engine_problem()
+    return f"no Kubernetes without a Docker engine: {problem}" if problem else ""
 
 
 def pytest_collection_modifyitems(

@@ -43,7 +43,7 @@ class Cluster(Node):
                 self.api = client.ApiClient(self.configured())
             if get(self.api, "/readyz").status != 200:
                 return False
-            nodes = client.CoreV1Api(self.api).list_node(_request_timeout=5).items
+            nodes = self.core.list_node(_request_timeout=5).items
         except (ApiException, urllib3.exceptions.HTTPError, OSError):
             return False
         return any(
@@ -51,6 +51,11 @@ class Cluster(Node):
             for node in nodes
             for said in node.status.conditions or []
         )
+
+    @property
+    def core(self) -> Any:
+        """The official client of what every cluster has."""
+        return client.CoreV1Api(self.api)
 
     def configured(self) -> Any:
         told = client.Configuration()

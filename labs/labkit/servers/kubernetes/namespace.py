@@ -135,16 +135,17 @@ class Namespace:
         told = self.core.list_namespaced_pod(self.name, label_selector=f"app={app}")
         return sorted(map(Pod.of, told.items), key=lambda pod: pod.name)
 
-    def addresses(self, service: str) -> int:
-        """How many ready addresses a Service has."""
+    def behind(self, service: str) -> set[str]:
+        """The names of the pods to which a Service leads."""
         told = self.slices.list_namespaced_endpoint_slice(
             self.name, label_selector=f"kubernetes.io/service-name={service}"
         )
-        return sum(
-            bool(one.conditions and one.conditions.ready)
+        return {
+            one.target_ref.name
             for piece in told.items
             for one in piece.endpoints or []
-        )
+            if one.conditions and one.conditions.ready
+        }
 
     def events(self) -> list[Any]:
         """What the cluster says of the objects in it, oldest first."""
@@ -181,19 +182,22 @@ class Namespace:
                     "registry"
                 )
 
-    def until_ready(self, app: str, pods: int, within: float = 60) -> None:
-        """Wait until so many pods are ready, no other is there, and the Service of the
-        same name leads to them all. Errors as in `until`."""
+    def until_ready(
+        self, app: str, pods: int, service: str = "", within: float = 60
+    ) -> None:
+        """Wait until so many pods are ready, no other is there, and a Service, of the
+        same name unless told, leads to them alone. Raises StartFailed."""
 
         def ready() -> bool:
             found = self.pods(app)
             return len(found) == sum(p.ready for p in found) == pods
 
+        def led_to() -> bool:
+            return self.behind(service or app) == {p.name for p in self.pods(app)}
+
         try:
             self.until(ready, app, "get ready", within)
-            wait_until(
-                lambda: self.addresses(app) == pods, within, f"{app} has no addresses"
-            )
+            wait_until(led_to, within, f"{service or app} leads elsewhere")
         except TimedOut as error:
             raise StartFailed(str(error)) from error
 

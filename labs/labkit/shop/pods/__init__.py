@@ -14,12 +14,13 @@ import io
 import re
 import secrets
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import distribution, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import faults
+from ...history import History
 from ...proof import Run
 from ...servers.http import Refused
 from ...wait import wait_until
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PYTHON, POSTGRES = "python:3.13-slim", "postgres:18"
 IMAGES = (PYTHON, POSTGRES)
+SHOP = "shop"  # the Service
 PATIENCE_S = 5.0  # that a customer waits for a page
 EACH_S = 1  # a probe's period: a kubelet has no shorter one
 ASKED = 3  # times that a probe asks before anything is concluded
@@ -58,7 +60,7 @@ def probe(path: str, **more: int) -> Manifest:
 
 
 class Pods:
-    """cluster: started. app: the name of the Deployment, and Service, that is there."""
+    """cluster: started. app: the name of the Deployment that is there."""
 
     def __init__(self, cluster: Kubernetes) -> None:
         self.space = cluster.namespace()
@@ -73,7 +75,7 @@ class Pods:
                 **named("v1", "Secret", "database"),
                 "stringData": {"password": self._password},
             },
-            service("database", {"port": 5432}),
+            service("database", "database", {"port": 5432}),
             database(),
             {
                 **named("v1", "ConfigMap", "program"),
@@ -90,7 +92,7 @@ class Pods:
         )
         self.space.apply(
             {
-                **named("v1", "Secret", "shop"),
+                **named("v1", "Secret", SHOP),
                 "stringData": {"address": self.address},
             }
         )
@@ -109,7 +111,7 @@ class Pods:
     def deploy(
         self, pods: int, page: str, wait: bool = True, **container: Manifest
     ) -> str:
-        """A new Deployment and its Service, and nothing left of the one before.
+        """A new Deployment behind the Service, and nothing left of the one before.
 
         container: more of its container's fields (`livenessProbe=...`). Returns its
         name. wait: until all its pods are ready.
@@ -117,19 +119,17 @@ class Pods:
         if self.app:
             self.space.drop(self.app)
         self.app = self.add(pods, page, **container)
+        self.space.apply(service(SHOP, self.app, {"port": 80, "targetPort": 8080}))
         self.hung.clear()
         if wait:
-            self.space.until_ready(self.app, pods)
+            self.space.until_ready(self.app, pods, SHOP, within=120)
         return self.app
 
     def add(self, pods: int, page: str, **container: Manifest) -> str:
-        """A Deployment and its Service beside what is there; returns its name."""
+        """A Deployment beside what is there, behind no Service; returns its name."""
         self._number += 1
-        app = f"shop-{self._number}"
-        self.space.apply(
-            service(app, {"port": 80, "targetPort": 8080}),
-            deployment(app, pods, page, container),
-        )
+        app = f"{SHOP}-{self._number}"
+        self.space.apply(deployment(app, pods, page, container))
         return app
 
     def asked(self, pod: Pod) -> Mapping[str, int]:
@@ -184,7 +184,8 @@ class Pods:
         return [pod for pod in self.space.pods(self.app) if not pod.leaving]
 
     def routed(self) -> bool:
-        return self.space.addresses(self.app) == sum(pod.ready for pod in self.there())
+        """Whether the Service leads to the pods that are ready."""
+        return self.space.behind(SHOP) == {p.name for p in self.there() if p.ready}
 
     def rush(self, run: Run, customers: int) -> None:
         """So many customers open a page, all in the same moment; each is recorded, with
@@ -193,7 +194,7 @@ class Pods:
         def visit(number: int) -> None:
             try:
                 with run.call(f"customer {number}", "read", "page") as op:
-                    told = self.space.ask(f"{self.app}:80", "page", timeout=PATIENCE_S)
+                    told = self.space.ask(f"{SHOP}:80", "page", timeout=PATIENCE_S)
                     left = told.ok().json()["left"]
                     op.value = "without stock" if left is None else "whole"
             except (OSError, Refused):
@@ -213,6 +214,31 @@ class Pods:
                 (True, True): "restarted, since it hung",
             }[hung, pod.restarts > 0]
             figure(run, f"pod {number}", "in the end", said)
+
+    def take_away(self, apps: Iterable[str]) -> None:
+        """Have Deployments that were added end."""
+        for app in apps:
+            self.space.drop(app)
+
+    @contextlib.contextmanager
+    def slow(self, seconds: float) -> Iterator[None]:
+        """The catalogue takes so long to load."""
+        self.sql(f"update settings set load_s = {seconds}")
+        try:
+            yield
+        finally:
+            self.sql("update settings set load_s = 0")
+
+    def outcome(self, app: str) -> dict[str, int]:
+        """What comes of one pod's start: "ready" or "killed" is 1, the other 0."""
+
+        def over() -> Pod | None:
+            found = self.space.pods(app)
+            return next((pod for pod in found if pod.ready or pod.restarts), None)
+
+        pod = self.space.until(over, app, "get ready, and was not killed")
+        assert pod is not None
+        return {"killed": int(pod.restarts > 0), "ready": int(pod.ready)}
 
     def said(self, word: str) -> list[tuple[str, str]]:
         """Reason and first words of the cluster's events that have a word in them."""
@@ -280,17 +306,16 @@ def _locked(shops: Pods) -> faults.Body:
 
 
 def _slow_to_load(shops: Pods, seconds: float) -> faults.Body:
-    shops.sql(f"update settings set load_s = {seconds}")
-    pods = shops.there()
-    shops.space.end(pods[0].name)
+    with shops.slow(seconds):
+        pods = shops.there()
+        shops.space.end(pods[0].name)
 
-    def replaced() -> bool:
-        names = {pod.name for pod in shops.there()}
-        return len(names) == len(pods) and pods[0].name not in names
+        def replaced() -> bool:
+            names = {pod.name for pod in shops.there()}
+            return len(names) == len(pods) and pods[0].name not in names
 
-    shops.space.until(replaced, shops.app, "make a new pod")
-    yield lambda: float(shops.sql("select load_s from settings"))
-    shops.sql("update settings set load_s = 0")
+        shops.space.until(replaced, shops.app, "make a new pod")
+        yield lambda: float(shops.sql("select load_s from settings"))
 
 
 def _one_hangs(shops: Pods) -> faults.Body:
@@ -306,6 +331,22 @@ def _one_hangs(shops: Pods) -> faults.Body:
     yield found_out
 
 
+def ends(history: History) -> list[dict[str, str]]:
+    """What became of each pod, as `audit` has entered it, one row each."""
+    figures = history.ops("figure", key="in the end")
+    return [{"pod": str(op.node), "in the end": op.value} for op in figures]
+
+
+def told(history: History) -> dict[str, int]:
+    """Pages that nobody got, those without stock, and pods that were restarted."""
+    pages = history.ops("read", key="page")
+    return {
+        "no page": sum(op.outcome != "ok" for op in pages),
+        "without stock": sum(op.value == "without stock" for op in pages),
+        "restarted": sum(row["in the end"] == "restarted" for row in ends(history)),
+    }
+
+
 PSQL = ("psql", "-qAt", "-U", "postgres", "-d", "shop")
 
 
@@ -313,8 +354,8 @@ def named(version: str, kind: str, name: str) -> Manifest:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
 
 
-def service(app: str, port: Manifest) -> Manifest:
-    made = named("v1", "Service", app)
+def service(name: str, app: str, port: Manifest) -> Manifest:
+    made = named("v1", "Service", name)
     return {**made, "spec": {"selector": {"app": app}, "ports": [port]}}
 
 
@@ -355,7 +396,7 @@ def deployment(
     app: str, pods: int, page: str, container: Mapping[str, Manifest]
 ) -> Manifest:
     fields = {kind: marked(kind, told) for kind, told in container.items() if told}
-    address = {"secretKeyRef": {"name": "shop", "key": "address"}}
+    address = {"secretKeyRef": {"name": SHOP, "key": "address"}}
     made: Manifest = {
         "name": "shop",
         "image": PYTHON,
