@@ -44,6 +44,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     storefront   application servers that make pages, and a rush on all of them at once
     prices    prices in PostgreSQL with copies in Redis. `Prices`: `save`, `saving`,
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
+    neighbours   stores that share workers and connections, in turns: a `Day` of
+              requests, the `Way` they are let in, the `rush` of one store
     distance  a page of five trips for customers who are far: `visit`, `far_away`
     recalls   price pages on edges, taken back: `PricePages`, `Agents` beside the edges,
               the `Desk` that confirms, `away` and `dies`; the promise `recalled`
@@ -98,6 +100,7 @@ __all__ = [
     "listings",
     "machine",
     "near",
+    "neighbours",
     "night",
     "outbox",
     "packers",
