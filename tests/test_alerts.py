@@ -156,6 +156,18 @@ def one_of_two(stuck: str) -> dict[str, str]:
     }
 
 
+BUSY, WORKERS = 'shop_workers_busy{store="%s", kind="page"}', "shop_workers"
+WAITED = 'shop_wait_seconds_bucket{store="3", kind="%s", le="%s"}'
+BATCHES = 'shop_import_batches_%s{store="7"}'
+
+
+def waits(kind: str, soon: str) -> dict[str, str]:
+    """Requests of a store, of which so many are served soon, and all within 0.5 s."""
+    all_of_them = dict.fromkeys(("0.5", "+Inf"), "0+100x20")
+    shares = {"0.1": soon} | all_of_them
+    return {WAITED % (kind, le): values for le, values in shares.items()}
+
+
 HEART = 'shop_heartbeat_seconds{instance="%s"}'
 LOOKS = 'price_looks_total{node="%s"}'
 
@@ -191,6 +203,22 @@ RINGS = [
     ("NobodyReachesTheShop", {REQUESTS: "5x20", IN_TIME: "5x20"}, 1),
     ("NobodyReachesTheShop", {}, 1),
     ("NobodyReachesTheShop", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
+    ("OneStoreHoldsHalf", {BUSY % 7: "11x20", BUSY % 3: "1x20", WORKERS: "20x20"}, 1),
+    ("OneStoreHoldsHalf", {BUSY % 7: "8x20", BUSY % 3: "9x20", WORKERS: "20x20"}, 0),
+    ("OneStoreHoldsHalf", {BUSY % "other": "15x20", WORKERS: "20x20"}, 0),
+    ("NeighboursWait", waits("page", "0+50x20"), 1),
+    ("NeighboursWait", waits("page", "0+100x20"), 0),
+    ("NeighboursWait", waits("import", "0+50x20"), 0),
+    (
+        "ImportStandsStill",
+        {BATCHES % "waiting": "5x20", BATCHES % "done_total": "7x20"},
+        1,
+    ),
+    (
+        "ImportStandsStill",
+        {BATCHES % "waiting": "5x20", BATCHES % "done_total": "7+1x20"},
+        0,
+    ),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "0x20"}, 1),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3x10"}, 1),
