@@ -16,6 +16,7 @@ from docker.errors import APIError, DockerException, NotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
+from ...wait import TimedOut, wait_until
 from ..base import Following, Machine, RuntimeUnavailable, StartFailed
 from ..ports import Port
 from .engine import host_for_containers
@@ -227,12 +228,23 @@ class ContainerMachine(Machine):
             return "its container was removed"
         if not state or state["Running"]:
             return "it has not ended"
-        if state["OOMKilled"]:
+        if self._wanted_memory(state):
             return "ended by the engine: it used more memory than there is (OOMKilled)"
         code = state["ExitCode"]
         if code - 128 in set(signal.Signals):  # as a shell reports a signal
             return f"ended by signal {signal.Signals(code - 128).name}"
         return f"ended with exit status {code}"
+
+    def _wanted_memory(self, state: dict[str, Any]) -> bool:
+        """The engine hears of that and of the end in two events, in either order."""
+
+        def heard() -> bool:
+            return bool(self._state(believe=0).get("OOMKilled"))
+
+        if state["ExitCode"] == 128 + signal.SIGKILL:
+            with contextlib.suppress(TimedOut):
+                return wait_until(heard, 1, "it was somebody's signal")
+        return bool(state["OOMKilled"])
 
     def logs(self) -> str:
         with contextlib.suppress(APIError):
