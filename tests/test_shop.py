@@ -339,6 +339,13 @@ def test_a_plan_has_each_fault_there_in_its_ticks_and_no_others():
     assert seen == [[0, 1, 2, 3, 4, 5]]
 
 
+def test_steps_of_a_schedule_meet_what_a_plan_has_for_their_ticks():
+    plan, seen = shop.days.Plan(), []
+    with plan.fault({range(1, 2): marked(seen, "one")}):
+        seen.extend(plan.through("abc"))
+    assert seen == ["a", "one begins", "b", "one ends", "c"]
+
+
 def test_a_day_is_as_bad_as_the_least_of_its_faults_read():
     plan = shop.days.Plan()
     whole, none = marked([], "whole"), marked([], "none", reading=0)

@@ -6,11 +6,11 @@ as fast as the servers can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..faults import Body, Fault, fault
 from . import tables
@@ -19,6 +19,7 @@ from .machine import Machine
 if TYPE_CHECKING:
     from ..servers.postgres import PostgresNode
 
+T = TypeVar("T")
 Make = Callable[[], Fault]
 Stretch = tuple[list[int], AbstractContextManager[Any]]
 
@@ -41,6 +42,13 @@ class Plan:
         by_tick = {tick: when for when in self._faults for tick in when}
         for when, stretch in groupby(range(ticks), by_tick.get):
             yield list(stretch), self._there(when) if when else nullcontext()
+
+    def through(self, steps: Sequence[T]) -> Iterator[T]:
+        """The steps of a schedule, one a tick, each with what goes wrong in it."""
+        for ticks, trouble in self.day(len(steps)):
+            with trouble:
+                for tick in ticks:
+                    yield steps[tick]
 
     @contextmanager
     def _there(self, when: range) -> Iterator[None]:
