@@ -30,7 +30,6 @@ from .crowd import Crowd
 if TYPE_CHECKING:
     from ..servers.postgres import PostgresNode
 
-ROLE = "storefront"
 Page = Callable[[Callable[..., Any], int], Any]
 
 
@@ -42,10 +41,11 @@ def visit(
     page: Page,
 ) -> Op:
     """A shopkeeper opens a page: "read" on "page:7", with extra {statements, rows,
-    blocks}. Its statements are inner operations. The session is the storefront's."""
+    blocks}: what the server executed meanwhile, by whatever connection. What it asks
+    by the session is recorded as inner operations."""
     who = f"shopkeeper {owner}"
     call = run.call(who, "read", f"page:{owner}", node=node.name)
-    with call as op, tables.counted(node, ROLE, op.extra):
+    with call as op, tables.counted(node, op.extra):
         op.value = page(tables.asking(run, who, session), owner)
     return op
 
