@@ -113,6 +113,34 @@ def test_looks_that_are_not_spared_the_origin_are_counted(pages, desk, asked, st
     assert works(1, asked)(desk.run).state == state
 
 
+class AtOnce(ByHand):
+    """They have heard all that there is by the end of their work, they think."""
+
+    def hear(self, edge):
+        super().hear(edge)
+        self.todo[edge.name].clear()
+
+
+@pytest.mark.parametrize(("agents", "state"), [(ByHand, "holds"), (AtOnce, "violated")])
+def test_a_price_may_be_recalled_while_an_agent_is_at_work_on_another(
+    pages, agents, state
+):
+    pages.clean()
+    desk = Desk(History(), pages, agents(pages.edges))
+    pages.look_everywhere(desk.run)
+    desk.recall(1, meanwhile=2)
+    pages.look_everywhere(desk.run)
+    desk.close()
+    assert [op.outcome for op in desk.run.ops("write")] == ["ok", "ok"]
+    assert shop.recalls.recalled(desk.run).state == state
+
+
+def test_a_price_is_recalled_though_no_agent_is_at_work_meanwhile(pages, desk):
+    desk.agents.work = lambda: None
+    desk.recall(1, meanwhile=2)
+    assert [op.key for op in desk.run.ops("write")] == ["product:1", "product:2"]
+
+
 class Slow(ByHand):
     """They work when two recalls wait."""
 

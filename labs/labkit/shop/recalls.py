@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "de")
 HELD_UP = "recalls held up"  # though every agent is there
+
+
+def nothing() -> None:
+    """What happens in between where nothing does."""
 
 
 def path_of(product: int) -> str:
@@ -99,6 +104,7 @@ class Agents:
         self.edges = edges
         self.running: dict[str, Edge] = {}
         self.doomed = ""  # the edge whose agent dies at its next purge
+        self.meanwhile: list[Callable[[], object]] = []
         for edge in edges:
             self.start(edge)
 
@@ -125,6 +131,12 @@ class Agents:
             self.doomed = ""
             raise Died(f"the agent of {edge.name} was killed")
         self.purge(edge, path)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """What was to happen while an agent is at work happens, once."""
+        while self.meanwhile:
+            self.meanwhile.pop()()
 
     def purge(self, edge: Edge, path: str) -> None:
         edge.purge_all(path)
@@ -147,8 +159,32 @@ class Desk:
         self.run, self.pages, self.agents = run, pages, agents
         self.waiting: list[tuple[Any, ExitStack]] = []
 
-    def recall(self, product: int) -> Op:
-        """Change a price and have its copies forgotten; customers look in between."""
+    def recall(self, product: int, meanwhile: int | None = None) -> Op:
+        """Change a price and have its copies forgotten; customers look in between.
+
+        meanwhile: another product, whose price is recalled in the middle of the first
+        agent's work, without a look in between; after it, where no agent has any.
+        """
+
+        def work() -> None:
+            if meanwhile is not None:
+                self.agents.meanwhile.append(partial(self._recall, meanwhile))
+            self.agents.work()
+            self.agents.go_on()
+
+        look = partial(self.pages.look_everywhere, self.run, product)
+        op = self._recall(product, look, work)
+        self.confirm()
+        return op
+
+    def _recall(
+        self,
+        product: int,
+        between: Callable[[], object] = nothing,
+        work: Callable[[], object] = nothing,
+    ) -> Op:
+        """between: what happens between the change and what the agents are told. work:
+        what they do then."""
         with ExitStack() as opened:
             call = refusable(self.run, "seller", "write", key(product))
             op = opened.enter_context(call)
@@ -160,16 +196,15 @@ class Desk:
             def tell() -> None:
                 nonlocal ticket
                 ticket = self.agents.tell(path_of(product))
-                self.agents.work()
+                work()
 
             steps: list[Callable[[], None]] = [change, tell]
             if not self.agents.change_first:
                 steps.reverse()
             steps[0]()
-            self.pages.look_everywhere(self.run, product)
+            between()
             steps[1]()
             self.waiting.append((ticket, opened.pop_all()))
-        self.confirm()
         return op
 
     def confirm(self) -> None:
