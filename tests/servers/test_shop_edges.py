@@ -140,7 +140,7 @@ def test_a_page_that_was_changed_after_the_look_was_not_old_then():
 
 
 def test_a_rush_asks_before_anybody_is_answered(origin, eu, shops):
-    shops.morning(["/c", "/n"], "public, max-age=60")
+    shops.morning(["/c", "/n", "/q"], "public, max-age=60")
     run = History()
     eu.reload(location="")
     shops.rush(run, "/c", 10)
@@ -150,10 +150,10 @@ def test_a_rush_asks_before_anybody_is_answered(origin, eu, shops):
 
 
 def test_at_noon_copies_have_ended_or_are_gone(origin, eu, shops):
-    shops.morning(["/c", "/n"], "public, max-age=60")
+    shops.morning(["/c", "/n", "/q"], "public, max-age=60")
     with shops.noon(ago=5) as fault:
         assert fault.meter() == 0
-        shops.strike("/c", "/n")
+        shops.strike("/c", "/n", "/q")
         assert fault.meter() == 2
         run = History()
         shops.note_ends(run, "/c")
@@ -163,9 +163,9 @@ def test_at_noon_copies_have_ended_or_are_gone(origin, eu, shops):
 
 
 def test_an_origin_that_is_down_at_noon_is_back_afterwards(origin, eu, shops):
-    shops.morning(["/c", "/n"], "public, max-age=60")
+    shops.morning(["/c", "/n", "/q"], "public, max-age=60")
     with shops.noon(origin_down=True):
-        shops.strike("/c", "/n")
+        shops.strike("/c", "/n", "/q")
         assert not origin.running()
         assert eu.get("/n").headers["x-cache"] == "HIT"
     assert origin.get("/c").status == 200

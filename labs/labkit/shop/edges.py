@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 FETCHES = "fetches of "  # and the page: the name of a figure
+WEEK_S = 7 * 24 * 3600  # seconds
 
 
 @dataclass(frozen=True)
@@ -176,10 +177,13 @@ class Campaign:
         if self._days.pop()["down"]:
             self.origin.node.start()
 
-    def strike(self, old: str, new: str) -> None:
-        """If it is noon: the life of every copy of one page has ended, and of another,
-        that goes up now, there is none; or the origin is down, and there is."""
+    def strike(self, old: str, new: str, quiet: str) -> None:
+        """If it is noon: the life of every copy of one page has ended, that of a quiet
+        one, which nobody opened, a week ago, and of another, that goes up now, there is
+        none; or the origin is down, and there is."""
         for day in self._days:
+            for layer in self.layers:
+                layer.end_life(quiet, WEEK_S)
             day["ended"] = sum(layer.end_life(old, day["ago"]) for layer in self.layers)
             if day["down"]:
                 self.origin.node.kill()
