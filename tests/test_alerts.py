@@ -138,6 +138,8 @@ MEMORY, LIMIT = "redis_memory_used_bytes", "redis_memory_max_bytes"
 ROLE = 'pg_replication_is_replica{instance="%s"}'
 WAITS = 'pg_stat_activity_count{wait_event="SyncRep"}'
 ARCHIVE = "pg_stat_archiver_%s"
+RESTARTS = 'kube_pod_container_status_restarts_total{namespace="shop", pod="%s"}'
+AVAILABLE = 'kube_deployment_status_replicas_available{namespace="shop"}'
 CARTS = '{job="redis-carts"}'
 REQUESTS = 'http_server_request_duration_seconds_count{job="edge"}'
 IN_TIME = (
@@ -225,6 +227,10 @@ RINGS = [
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3 0x10"}, 0),
     ("ArchiveStandsStill", {ARCHIVE % "failed_count": "0x5 1+1x15"}, 1),
     ("ArchiveStandsStill", {ARCHIVE % "last_archive_age": "0+60x20"}, 1),
+    ("SeveralPodsRestarted", {RESTARTS % n: "0x12 1x7" for n in "abc"}, 1),
+    ("SeveralPodsRestarted", {RESTARTS % "a": "0x12 1x7", RESTARTS % "b": "9x20"}, 0),
+    ("NoPodIsAvailable", {AVAILABLE: "3x12 0x7"}, 1),
+    ("NoPodIsAvailable", {AVAILABLE: "3x12 1x7"}, 0),
     (
         "ArchiveStandsStill",
         {ARCHIVE % "failed_count": "7x20", ARCHIVE % "last_archive_age": "60x20"},

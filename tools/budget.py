@@ -21,6 +21,7 @@ MOST_CODE = 250  # lines of a lab
 MOST_BEFORE = 60  # lines of code before the first verdict "violated"
 MOST_MINUTES = 20  # to read; a goal
 MOST_SECONDS = 30  # to run
+MOST_IN_A_CLUSTER = 60  # the same: whatever a kubelet notices takes whole seconds
 USUAL_MB, MOST_MB = 500, 2000  # of memory: the first is a goal
 LINES_A_MINUTE, WORDS_A_MINUTE = 15, 200
 VIOLATED = re.compile(r"\bVIOLATED\b")
@@ -101,10 +102,16 @@ def row(lab: Lab, runs: dict[str, dict]) -> str:
         marked(found.before, MOST_BEFORE),
         marked(found.words),
         marked(found.minutes, goal=MOST_MINUTES),
-        marked(seconds, MOST_SECONDS),
+        marked(seconds, most_seconds(run)),
         marked(megabytes, MOST_MB, USUAL_MB),
     ]
     return f"{lab.name:28}" + "".join(f"{number:>9}" for number in numbers)
+
+
+def most_seconds(run: dict) -> float:
+    """That a lab may take, by what its stored run tells."""
+    cluster = "Kubernetes" in run.get("servers", {})
+    return MOST_IN_A_CLUSTER if cluster else MOST_SECONDS
 
 
 def marked(number: float, most: float = 1e9, goal: float = 1e9) -> str:

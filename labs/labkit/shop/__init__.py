@@ -39,6 +39,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     listings  products with an index of them that is fed: `Listings`, its `Wire`, the
               `bad_hour`; the promise `agrees`
     renewal   an index that is made anew while the shop goes on: `Renewal`, its steps
+    pods      the shop in pods of a Kubernetes, and its database in one: `Pods`, probes,
+              `rush`, `until_decided`; a table that is locked, a process that hangs
     near      a copy of pages in the application's memory (CLIENT TRACKING)
     spread    pages on several servers, chosen by a hash of the key
     storefront   application servers that make pages, and a rush on all of them at once
