@@ -21,8 +21,11 @@ class Fault:
     """A fault, not yet there. `with fault:` injects it and, whatever happens, heals it.
 
     `meter()` is what the fault itself shows inside the block: more than 0 means that
-    it was really there. A run whose fault shows 0 proves nothing.
+    it was really there. A run whose fault shows 0 proves nothing. `span`: from when to
+    when it is there, in the history's seconds, where that is not the whole schedule.
     """
+
+    span: tuple[float, float] | None = None
 
     def __init__(self, name: str, make: Callable[[], Body]) -> None:
         self.name = name

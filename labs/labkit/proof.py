@@ -301,7 +301,7 @@ class Proof:
             run.seconds = time.perf_counter() - began
             if there is not None:
                 run.meter = float(there.meter())
-                run.fault_at = (since, run.history.now())
+                run.fault_at = there.span or (since, run.history.now())
         return late
 
     def _verdict(self, run: Run, late: str) -> Verdict:

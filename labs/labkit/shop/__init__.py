@@ -60,6 +60,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     edges     people who ask an edge for pages, what each was shown, and what the origin
               was asked: `visit`, `counted`; the promise `nobody_elses`
     machine   how busy a machine is, and a batch job that takes all of it
+    evening   `Evening`: customers with patience, a caller that tries again, a machine
+              with a queue, in time that is counted; the promise `recovered`
     days      a day counted in ticks, and what goes wrong in which (`Plan`)
 
 Recorded work takes the run first and returns or yields the operation:
@@ -96,6 +98,7 @@ __all__ = [
     "days",
     "distance",
     "edges",
+    "evening",
     "failover",
     "figure",
     "figures",
