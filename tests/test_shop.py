@@ -194,7 +194,7 @@ def test_a_crowd_whose_client_hangs_says_so_within_its_bound():
     forever = threading.Event()
     with pytest.raises(TimedOut, match="1 of 2 clients hang"), Crowd(0.1) as crowd:
         crowd.send(forever.wait)
-        crowd.send(str)
+        crowd.send(str).result(10)
     forever.set()
 
 
@@ -202,7 +202,7 @@ def test_a_client_that_failed_is_named_as_the_reason_why_others_hang():
     forever = threading.Event()
     with pytest.raises(TimedOut) as late, Crowd(0.1) as crowd:
         crowd.send(forever.wait)
-        crowd.send(dead)
+        assert crowd.send(dead).exception(10)
     forever.set()
     assert isinstance(late.value.__cause__, ConnectionError)
 

@@ -170,7 +170,8 @@ def test_a_frozen_receiver_hides_a_write_and_healing_shows_it(db):
     with faults.receiver_frozen(db.replica) as fault:
         write(db, 3)
         assert fault.meter() > 0
-        assert db.replica.bytes_unreplayed() == 0
+        replayed = lambda: db.replica.bytes_unreplayed() == 0  # noqa: E731
+        wait_until(replayed, 10, "what came before the fault is not replayed")
         assert not seen(db.replica, 3)
     assert seen(db.replica, 3)
 

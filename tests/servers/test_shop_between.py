@@ -11,7 +11,7 @@ from labkit.answers import one_bound, one_expiry
 from labkit.shop import pages
 from labkit.shop.between import after_command
 
-PAGE, BOUND_MS = pages.key(7), 300
+PAGE, BOUND_MS = pages.key(7), 2_000
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,15 @@ def test_a_page_is_made_of_the_prices_that_its_query_found(shops):
     assert shops.newest(BUSY) == 1
 
 
-def test_a_price_that_changes_in_mid_rebuild_is_not_on_the_page(shops):
+@pytest.fixture
+def slow(shops, monkeypatch):
+    """Pages take so long to be made that a busy machine sees it happen."""
+    monkeypatch.setattr(shops, "ms", 1_000)
+    return shops
+
+
+def test_a_price_that_changes_in_mid_rebuild_is_not_on_the_page(slow):
+    shops = slow
     run = History()
     with Crowd() as crowd:
         made = crowd.send(shops.make, run, "customer", BUSY)
@@ -79,10 +87,10 @@ def test_only_a_rebuild_under_a_lease_can_outlast_it(shops, token, lease_s, lost
     assert len(pages.lost(run, BUSY, lease_s)) == lost
 
 
-def test_a_fill_that_is_held_up_arrives_late_and_after_its_end_not_at_all(shops):
-    run = History()
+def test_a_fill_that_is_held_up_arrives_late_and_after_its_end_not_at_all(slow):
+    run, shops = History(), slow
     with pages.fill_held_up(shops, BUSY, 100) as held:
-        end = carts.now_ms(shops.cache) + 100
+        end = carts.now_ms(shops.cache) + shops.ms + 50
         made = shops.make(run, "customer", BUSY)
         carts.keep_page(shops.cache, BUSY, made, until_ms=end)
     assert held.meter() == 100
@@ -125,10 +133,10 @@ def test_a_nearer_copy_that_hears_nothing_lives_until_its_own_end(
     shops, own_end, version
 ):
     copy = near.Near(shops.redis, own_end)
-    carts.keep_page(shops.cache, BUSY, {"version": 1}, 100)
+    carts.keep_page(shops.cache, BUSY, {"version": 1}, 2_000)
     with near.deaf(copy) as deaf:
         assert copy.page(BUSY)["version"] == 1
-        carts.until_ms(shops.cache, carts.now_ms(shops.cache) + 120)
+        carts.until_ms(shops.cache, carts.now_ms(shops.cache) + 2_020)
         carts.keep_page(shops.cache, BUSY, {"version": 2}, 60_000)
         assert copy.page(BUSY)["version"] == version
         assert deaf.meter() == 1
