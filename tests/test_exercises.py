@@ -560,7 +560,8 @@ def test_an_exercise_that_is_nowhere_says_where_it_should_be(lab):
 def test_a_solution_must_be_correct_and_is_not_kept(lab, monkeypatch, tmp_path):
     monkeypatch.setenv("LABS_GRADES", str(tmp_path))
     lab.measure(backwards=9)
-    assert lab.solution("count", 9).correct
+    solved = lab.solution("count", 9)
+    assert solved.correct and solved.folded
     with pytest.raises(AssertionError, match="'count' is not correct: Not yet: 8 is"):
         lab.solution("count", 8)
     assert list(tmp_path.iterdir()) == []

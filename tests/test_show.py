@@ -33,6 +33,7 @@ FORMS = {
     "verdict": lambda: show.verdict(verdict()),
     "run": lambda: show.run(run()),
     "grade": lambda: show.grade(Grade(True, "every read was old")),
+    "solution": lambda: show.grade(Grade(True, "9 of 100 were old", folded=True)),
     "explore": panel,
     "guess": lambda: guess_box(),
     "choices": lambda: guess_box(choices=("lock", "batch", NASTY)),
@@ -243,6 +244,15 @@ def test_what_differs_from_run_to_run_is_not_on_the_card():
 )
 def test_a_grade_says_how_the_answer_fared(grade, word):
     assert word in show.grade(grade).html
+
+
+def test_the_grade_of_a_solution_is_folded_since_it_may_tell_the_answer():
+    card = FORMS["solution"]()
+    assert card.text == "Correct: 9 of 100 were old"
+    [fold] = Elements(card.html).named("details")
+    assert "open" not in fold.attrs
+    assert "9 of 100" in fold.text
+    assert "9 of 100" not in card.html.replace(fold.text, "").split("<details")[0]
 
 
 def test_a_grade_says_it_once():

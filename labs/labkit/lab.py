@@ -182,7 +182,8 @@ class Lab:
         grader: exercises.Grader | None = None,
         **given: Any,
     ) -> exercises.Grade:
-        """The grade of the book's own answer, which must be correct; it is not kept.
+        """The grade of the book's own answer, which must be correct; not kept, and
+        shown folded.
 
         Raises AssertionError with what the grader said when it is not.
         """
@@ -191,7 +192,7 @@ class Lab:
         grade = exercises.attempt(asked, answer, known)
         if not grade.correct:
             raise AssertionError(f"the solution of {name!r} is not correct: {grade}")
-        return grade
+        return replace(grade, folded=True)
 
     def _asked(self, name: str, grader: exercises.Grader | None) -> exercises.Exercise:
         return exercises.exercise(grader) if grader else exercises.find(self.name, name)

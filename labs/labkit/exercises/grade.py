@@ -26,6 +26,8 @@ class Grade:
     missed    whether it was a miss, which brings the next hint nearer: a text in
               place of a number is none
     score     from 0 to 1; by default all or nothing
+    folded    whether it is shown folded, as that of a solution: JupyterLab opens the
+              outputs of a cell that it runs, whatever the notebook says
     """
 
     correct: bool
@@ -33,6 +35,7 @@ class Grade:
     answered: bool = True
     missed: bool = True
     score: float | None = None
+    folded: bool = False
 
     def __post_init__(self) -> None:
         if self.score is None:

@@ -50,12 +50,18 @@ def grade(grade: Any) -> Shown:
     word = f"{'✓' if grade.correct else '→'} {grade.word}:"
     told = "<br>".join(escape(line) for line in str(grade.text).splitlines())
     body = f'<p><b class="lk-word">{word}</b> {told}</p>'
-    return _card(str(grade), state, body)
+    if not grade.folded:
+        return _card(str(grade), state, body)
+    summary = "<summary>The grade of this solution</summary>"
+    body = f'<details class="lk-solved">{summary}{body}</details>'
+    return _card(str(grade), state, body, "card", "solved")
 
 
-def _card(plain: str, state: str, body: str) -> Shown:
-    html = f'<div class="lk lk-card lk-{escape(state)}">{styled("card")}{body}</div>'
-    return Shown(plain, html)
+def _card(plain: str, state: str, body: str, *sheets: str) -> Shown:
+    style = styled(*(sheets or ("card",)))
+    return Shown(
+        plain, f'<div class="lk lk-card lk-{escape(state)}">{style}{body}</div>'
+    )
 
 
 def _verdict(
