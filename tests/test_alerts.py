@@ -139,6 +139,10 @@ ROLE = 'pg_replication_is_replica{instance="%s"}'
 WAITS = 'pg_stat_activity_count{wait_event="SyncRep"}'
 ARCHIVE = "pg_stat_archiver_%s"
 RESTARTS = 'kube_pod_container_status_restarts_total{namespace="shop", pod="%s"}'
+PROGRESS = (
+    'kube_deployment_status_condition{namespace="shop", '
+    'condition="Progressing", status="%s"}'
+)
 AVAILABLE = 'kube_deployment_status_replicas_available{namespace="shop"}'
 CARTS = '{job="redis-carts"}'
 REQUESTS = 'http_server_request_duration_seconds_count{job="edge"}'
@@ -229,6 +233,8 @@ RINGS = [
     ("ArchiveStandsStill", {ARCHIVE % "last_archive_age": "0+60x20"}, 1),
     ("SeveralPodsRestarted", {RESTARTS % n: "0x12 1x7" for n in "abc"}, 1),
     ("SeveralPodsRestarted", {RESTARTS % "a": "0x12 1x7", RESTARTS % "b": "9x20"}, 0),
+    ("ReleaseStandsStill", {PROGRESS % "false": "0x12 1x7"}, 1),
+    ("ReleaseStandsStill", {PROGRESS % "false": "0x20", PROGRESS % "true": "1x20"}, 0),
     ("NoPodIsAvailable", {AVAILABLE: "3x12 0x7"}, 1),
     ("NoPodIsAvailable", {AVAILABLE: "3x12 1x7"}, 0),
     (

@@ -395,22 +395,10 @@ def database() -> Manifest:
 def deployment(
     app: str, pods: int, page: str, container: Mapping[str, Manifest]
 ) -> Manifest:
-    fields = {kind: marked(kind, told) for kind, told in container.items() if told}
     address = {"secretKeyRef": {"name": SHOP, "key": "address"}}
-    made: Manifest = {
-        "name": "shop",
-        "image": PYTHON,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-u", f"/shop/{PROGRAM.name}"],
-        "env": [
-            {"name": "PYTHONPATH", "value": "/shop/packages.zip"},
-            {"name": "DATABASE", "valueFrom": address},
-            {"name": "PAGE", "value": page},
-        ],
-        "ports": [{"containerPort": 8080}, {"containerPort": 8081}],
-        "volumeMounts": [{"name": "program", "mountPath": "/shop"}],
-        **fields,
-    }
+    env = {"PYTHONPATH": "/shop/packages.zip", "PAGE": page}
+    made = container_of(PROGRAM, env, container)
+    made["env"].append({"name": "DATABASE", "valueFrom": address})
     return {
         **named("apps/v1", "Deployment", app),
         "spec": {
@@ -425,6 +413,23 @@ def deployment(
                 },
             },
         },
+    }
+
+
+def container_of(
+    program: Path, env: Mapping[str, str], more: Mapping[str, Manifest | None]
+) -> Manifest:
+    """Python that runs a program from the volume "program". more: probes, and other
+    fields of a container; None for one that it lacks."""
+    return {
+        "name": "shop",
+        "image": PYTHON,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-u", f"/shop/{program.name}"],
+        "env": [{"name": name, "value": value} for name, value in env.items()],
+        "ports": [{"containerPort": 8080}, {"containerPort": 8081}],
+        "volumeMounts": [{"name": "program", "mountPath": "/shop"}],
+        **{kind: marked(kind, told) for kind, told in more.items() if told},
     }
 
 

@@ -1,0 +1,109 @@
+"""The shop in a pod that will be told to leave. It imports nothing of labkit.
+
+8080, for customers and probes:
+
+    /page       says which version of the shop it is
+    /checkout?7 a long request: it needs 7 more seconds once its pod is told to leave
+    /process    200 when the pod is ready for customers
+
+8081, for the lab and the kubelet: `/` tells whether the pod is leaving, how many
+checkouts are under way and how often it was asked whether it is ready; `/finish` ends
+checkouts now; `/leave?3` is for a preStop hook: it is answered after 3 seconds.
+
+Environment: VERSION. READY, "never": it never gets ready. ON_TERM, "exit" (at once) or
+"drain" (take nothing new, and exit when what is under way is done).
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+VERSION = os.environ["VERSION"]
+NEVER = os.environ.get("READY") == "never"
+DRAINS = os.environ.get("ON_TERM") == "drain"
+
+changed = threading.Condition()
+terminated = threading.Event()
+leaving = finish = False
+under_way = asked = 0
+
+
+def tell(**told):
+    """Change what the pod knows, and let everybody who waits see it."""
+    with changed:
+        globals().update(told)
+        changed.notify_all()
+
+
+def checkout(seconds):
+    tell(under_way=under_way + 1)
+    with changed:
+        changed.wait_for(lambda: leaving or finish)
+    if leaving:
+        time.sleep(seconds)  # the work that a lesson is about
+
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self, told, status=200):
+        body = json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+class Shop(Handler):
+    def do_GET(self):
+        at = urlsplit(self.path)
+        if at.path == "/process":
+            tell(asked=asked + 1)
+            self.answer({}, 503 if NEVER else 200)
+        elif at.path == "/checkout":
+            checkout(float(at.query))
+            self.answer({"version": VERSION})
+            tell(under_way=under_way - 1)
+        else:
+            self.answer({"version": VERSION})
+
+
+class Desk(Handler):
+    def do_GET(self):
+        at = urlsplit(self.path)
+        if at.path == "/finish":
+            tell(finish=True)
+        if at.path == "/leave":
+            tell(leaving=True)
+            time.sleep(float(at.query))
+        self.answer({"leaving": leaving, "under way": under_way, "asked": asked})
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def begin(self):
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+
+signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+Server(("", 8081), Desk).begin()
+shop = Server(("", 8080), Shop)
+shop.begin()
+terminated.wait()
+if not DRAINS:
+    os._exit(0)
+shop.shutdown()
+shop.socket.close()  # who comes now is refused
+tell(leaving=True)
+with changed:
+    changed.wait_for(lambda: not under_way)
+os._exit(0)

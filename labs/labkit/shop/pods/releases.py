@@ -1,0 +1,334 @@
+"""A release of the shop, and what is under way in the pods that it replaces.
+
+shops = shop.pods.Releases(lab.start(Kubernetes(images=[shop.pods.PYTHON])))
+shops.deploy(way)              # version 1
+with shops.checkouts(run):     # one in each of its pods
+    shops.strike()             # what goes wrong today: a release, for one
+    shops.watch()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ... import faults
+from ...history import History
+from ...proof import Run
+from ...servers.http import Refused
+from ...wait import wait_until
+from ..crowd import Crowd, at_once
+from ..records import figure
+from . import (
+    PATIENCE_S,
+    SHOP,
+    Manifest,
+    container_of,
+    named,
+    pod_spec,
+    probe,
+    service,
+)
+
+if TYPE_CHECKING:
+    from ...servers.kubernetes import Kubernetes
+
+PROGRAM = Path(__file__).with_name("leaving.py")
+IN_VAIN = 15  # times that a new pod is asked whether it is ready, and then given up
+PODS = 2
+
+
+class NoAnswer(Exception):
+    """Whoever asked got none, or an error of what stands between."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the shop is released.
+
+    strategy: the Deployment's `rollingUpdate`. pre_stop_s: seconds that its hook takes,
+    0 for no hook. on_term: what the process does with SIGTERM, "exit" or "drain".
+    grace_s, deadline_s: the pod's `terminationGracePeriodSeconds` and the Deployment's
+    `progressDeadlineSeconds`. undo: whether a release that is over its deadline is
+    undone. released: whether anything is released at all.
+    """
+
+    strategy: Manifest = field(
+        default_factory=lambda: {"maxUnavailable": "25%", "maxSurge": "25%"}
+    )
+    pre_stop_s: int = 0
+    on_term: str = "exit"
+    grace_s: int = 30
+    deadline_s: int = 600
+    undo: bool = False
+    released: bool = True
+
+
+class Releases:
+    """cluster: started. wanted: the version that customers should see in the end."""
+
+    def __init__(self, cluster: Kubernetes) -> None:
+        self.space = cluster.namespace()
+        self.space.apply(
+            {
+                **named("v1", "ConfigMap", "leaving"),
+                "data": {PROGRAM.name: PROGRAM.read_text()},
+            }
+        )
+        self.app = ""
+        self.wanted = ""
+        self._number = 0
+        self._release: tuple[str, bool] | None = None  # version, whether it gets ready
+
+    def deploy(self, way: Way) -> None:
+        """Version 1 in all pods, ready, and nothing left of what was there before."""
+        if self.app:
+            self.space.drop(self.app)
+        self._number += 1
+        self.app, self.way, self.wanted = f"release-{self._number}", way, "v1"
+        self._apply("v1")
+        self.space.apply(service(SHOP, self.app, {"port": 80, "targetPort": 8080}))
+        self.space.until_ready(self.app, PODS, SHOP, within=120)
+
+    def _apply(self, version: str, gets_ready: bool = True) -> None:
+        made = deployment(self.app, version, gets_ready, self.way)
+        self.space.apply(made)
+
+    # --- what goes wrong: a release, to those whose requests are under way ---
+
+    def released(self, gets_ready: bool = True) -> faults.Fault:
+        """Version 2 is released when the schedule strikes. Meter: pods of it that were
+        seen since."""
+
+        def body() -> faults.Body:
+            self._release = ("v2" if gets_ready else "v1", gets_ready)
+            self._seen: set[str] = set()
+            try:
+                # a way that releases nothing is refused by what it is for
+                yield lambda: len(self._seen) if self.way.released else 1
+            finally:
+                self._release = None
+
+        return faults.Fault("release", body)
+
+    def strike(self) -> None:
+        """If there is a release today, it begins."""
+        if self._release is None:
+            return
+        self.wanted, gets_ready = self._release
+        if self.way.released:
+            self._apply("v2", gets_ready)
+
+    def watch(self) -> str:
+        """Wait until the release is "complete" or "late", which means that it is over
+        its deadline; or has been asked for so long in vain that it is "stuck"."""
+
+        def over() -> str:
+            told = self.space.apps.read_namespaced_deployment(self.app, self.space.name)
+            at = told.status
+            pods = self.space.pods(self.app)
+            if self._release:
+                self._seen |= {pod.name for pod in pods if pod.version == "v2"}
+            if told.metadata.generation != at.observed_generation:
+                return ""
+            if at.updated_replicas == at.available_replicas == at.replicas == PODS:
+                return "complete"
+            for said in at.conditions or []:
+                if said.reason == "ProgressDeadlineExceeded":
+                    return "late"
+            new = [p for p in pods if p.version == "v2" and not p.ready]
+            asked = [self._desk(pod.name).get("asked", 0) for pod in new]
+            return "stuck" if asked and min(asked) >= IN_VAIN else ""
+
+        return self.space.until(over, self.app, "come to an end", within=120)
+
+    def undo(self) -> str:
+        """Back to version 1, as `kubectl rollout undo` does."""
+        self._apply("v1")
+        return self.watch()
+
+    @contextlib.contextmanager
+    def checkouts(self, run: Run, seconds: float) -> Iterator[None]:
+        """In each pod a checkout is under way, which needs so long once the pod is told
+        to leave; and to each a router sends one page more, when the pod is leaving and
+        the router has not heard of it. The block's end is the end of the release."""
+        old = [pod.name for pod in self.space.pods(self.app)]
+        over = threading.Event()
+        with Crowd(within=60) as crowd:
+            for number, pod in enumerate(old, start=1):
+                crowd.send(self._checkout, run, number, pod, seconds)
+            wait_until(
+                lambda: all(self._desk(pod).get("under way") for pod in old),
+                30,
+                "no checkout is under way",
+            )
+            for number, pod in enumerate(old, start=1):
+                crowd.send(self._send_late, run, number, pod, over)
+            try:
+                yield
+            finally:
+                over.set()
+
+    def _checkout(self, run: Run, number: int, pod: str, seconds: float) -> None:
+        called = run.call(f"buyer {number}", "checkout", "basket")
+        with contextlib.suppress(NoAnswer), called:
+            self._ask(f"{pod}:8080", f"checkout?{seconds}", "pods", timeout=60)
+
+    def _send_late(
+        self, run: Run, number: int, pod: str, over: threading.Event
+    ) -> None:
+        wait_until(
+            lambda: over.is_set() or self._leaves(pod), 120, "the release did not end"
+        )
+        called = run.call(f"late router {number}", "read", "late")
+        with contextlib.suppress(NoAnswer), called as op:
+            op.value = self._ask(f"{pod}:8080", "page", "pods", timeout=2)
+        wait_until(over.is_set, 120, "the release did not end")
+        self._desk(pod, "finish")  # of a pod that stays
+
+    def _leaves(self, name: str) -> bool:
+        """Whether a pod says so, or cannot any more."""
+        if now := self._desk(name):
+            return now["leaving"]
+        pods = self.space.pods(self.app)
+        return all(pod.leaving for pod in pods if pod.name == name)
+
+    def says(self) -> list[dict[str, str]]:
+        """What the Deployment says of itself."""
+        told = self.space.apps.read_namespaced_deployment(self.app, self.space.name)
+        found = sorted(told.status.conditions, key=lambda said: said.type)
+        return [
+            {"condition": said.type, "status": said.status, "reason": said.reason}
+            for said in found
+        ]
+
+    def sent_away(self, ways: Sequence[Way], seconds: float) -> list[int]:
+        """Of one pod for each way, all side by side: 1 where a checkout is answered
+        that needs so long when its pod is told to leave, else 0."""
+        self._number += 1
+        apps = [f"away-{self._number}-{number}" for number, _ in enumerate(ways)]
+        for app, way in zip(apps, ways, strict=True):
+            self.space.apply(deployment(app, "v1", True, way, pods=1))
+        for app in apps:
+            self.space.until(
+                lambda app=app: [pod for pod in self.space.pods(app) if pod.ready],  # type: ignore[misc]
+                app,
+                "get ready",
+            )
+        pods = [self.space.pods(app)[0].name for app in apps]
+        answered = [0] * len(ways)
+
+        def buy(number: int) -> None:
+            with contextlib.suppress(NoAnswer):
+                path = f"checkout?{seconds}"
+                self._ask(f"{pods[number]}:8080", path, "pods", timeout=60)
+                answered[number] = 1
+
+        with Crowd(within=60) as crowd:
+            for number, _ in enumerate(ways):
+                crowd.send(buy, number)
+            wait_until(
+                lambda: all(self._desk(pod).get("under way") for pod in pods),
+                30,
+                "no checkout is under way",
+            )
+            for pod, way in zip(pods, ways, strict=True):
+                self.space.end(pod, way.grace_s)
+        for app in apps:
+            self.space.drop(app)
+        return answered
+
+    def rush(self, run: Run, customers: int, when: str) -> None:
+        """So many customers open a page at once, as soon as the Service leads to all
+        pods that are ready; each is recorded, with the version that is shown."""
+        wait_until(self._routed, 30, "the Service leads to other pods than are ready")
+
+        def visit(number: int) -> None:
+            called = run.call(f"customer {number}", "read", when, wanted=self.wanted)
+            with contextlib.suppress(NoAnswer), called as op:
+                op.value = self._ask(f"{SHOP}:80", "page", timeout=PATIENCE_S)
+
+        at_once(range(1, customers + 1), visit)
+
+    def _routed(self) -> bool:
+        found = self.space.pods(self.app)
+        return self.space.behind(SHOP) == {
+            pod.name for pod in found if pod.ready and not pod.leaving
+        }
+
+    def audit(self, run: Run, ended: str) -> None:
+        """Whether the release, which ended so, is left half done."""
+        figure(run, "release", "half done", int(ended != "complete"))
+
+    def _ask(
+        self, target: str, path: str, sort: str = "services", *, timeout: float
+    ) -> str:
+        try:
+            told = self.space.ask(target, path, sort=sort, timeout=timeout)
+            return told.ok().json()["version"]
+        except (OSError, Refused) as error:
+            # which words, is luck: cut, refused, or no pod of that name any more
+            raise NoAnswer("no answer") from error
+
+    def _desk(self, pod: str, path: str = "") -> dict[str, Any]:
+        """What a pod tells of itself; nothing when it does not answer."""
+        try:
+            told = self.space.ask(f"{pod}:8081", path, sort="pods", timeout=2)
+        except OSError:
+            return {}
+        return told.json() if told.status == 200 else {}
+
+
+def deployment(
+    app: str, version: str, gets_ready: bool, way: Way, pods: int = PODS
+) -> Manifest:
+    env = {"VERSION": version, "ON_TERM": way.on_term}
+    if not gets_ready:
+        env["READY"] = "never"
+    container = container_of(PROGRAM, env, {"readinessProbe": probe("/process")})
+    if way.pre_stop_s:
+        leave = {"path": f"/leave?{way.pre_stop_s}", "port": 8081}
+        container["lifecycle"] = {"preStop": {"httpGet": leave}}
+    labels = {"app": app, "version": version}
+    return {
+        **named("apps/v1", "Deployment", app),
+        "spec": {
+            "replicas": pods,
+            "progressDeadlineSeconds": way.deadline_s,
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": way.strategy},
+            "selector": {"matchLabels": {"app": app}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    **pod_spec(),
+                    "terminationGracePeriodSeconds": way.grace_s,
+                    "containers": [container],
+                    "volumes": [
+                        {"name": "program", "configMap": {"name": PROGRAM.stem}}
+                    ],
+                },
+            },
+        },
+    }
+
+
+def told(history: History) -> dict[str, int]:
+    """Who got no answer: whose checkout was under way, whom a router sent late, and
+    customers."""
+
+    def lost(client: str) -> int:
+        return sum(
+            op.outcome != "ok"
+            for op in history.ops(inner=False)
+            if op.client.startswith(client)
+        )
+
+    return {
+        "checkouts cut": lost("buyer"),
+        "late pages": lost("late router"),
+        "customers": lost("customer"),
+    }
