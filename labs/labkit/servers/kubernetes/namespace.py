@@ -147,6 +147,20 @@ class Namespace:
             if one.conditions and one.conditions.ready
         }
 
+    def leads_to(self, service: str, pods: set[str]) -> bool:
+        """Whether a Service leads to these pods, by both lists that a cluster keeps:
+        which of them its API server goes by depends on its version."""
+        try:
+            told = self.core.read_namespaced_endpoints(service, self.name)
+        except ApiException:
+            return False
+        older = {
+            address.target_ref.name
+            for subset in told.subsets or []
+            for address in subset.addresses or []
+        }
+        return older == pods == self.behind(service)
+
     def events(self) -> list[Any]:
         """What the cluster says of the objects in it, oldest first."""
         found = self.core.list_namespaced_event(self.name).items
@@ -193,7 +207,7 @@ class Namespace:
             return len(found) == sum(p.ready for p in found) == pods
 
         def led_to() -> bool:
-            return self.behind(service or app) == {p.name for p in self.pods(app)}
+            return self.leads_to(service or app, {p.name for p in self.pods(app)})
 
         try:
             self.until(ready, app, "get ready", within)

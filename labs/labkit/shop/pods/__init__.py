@@ -185,7 +185,8 @@ class Pods:
 
     def routed(self) -> bool:
         """Whether the Service leads to the pods that are ready."""
-        return self.space.behind(SHOP) == {p.name for p in self.there() if p.ready}
+        ready = {pod.name for pod in self.there() if pod.ready}
+        return self.space.leads_to(SHOP, ready)
 
     def rush(self, run: Run, customers: int) -> None:
         """So many customers open a page, all in the same moment; each is recorded, with

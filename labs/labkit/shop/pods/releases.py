@@ -126,30 +126,36 @@ class Releases:
     def watch(self) -> str:
         """Wait until the release is "complete" or "late", which means that it is over
         its deadline; or has been asked for so long in vain that it is "stuck"."""
-
-        def over() -> str:
-            told = self.space.apps.read_namespaced_deployment(self.app, self.space.name)
-            at = told.status
-            pods = self.space.pods(self.app)
-            if self._release:
-                self._seen |= {pod.name for pod in pods if pod.version == "v2"}
-            if told.metadata.generation != at.observed_generation:
-                return ""
-            if at.updated_replicas == at.available_replicas == at.replicas == PODS:
-                return "complete"
-            for said in at.conditions or []:
-                if said.reason == "ProgressDeadlineExceeded":
-                    return "late"
-            new = [p for p in pods if p.version == "v2" and not p.ready]
-            asked = [self._desk(pod.name).get("asked", 0) for pod in new]
-            return "stuck" if asked and min(asked) >= IN_VAIN else ""
-
-        return self.space.until(over, self.app, "come to an end", within=120)
+        return self.space.until(self._state, self.app, "come to an end", within=120)
 
     def undo(self) -> str:
-        """Back to version 1, as `kubectl rollout undo` does."""
+        """Back to version 1, as `kubectl rollout undo` does; "complete" at its end."""
         self._apply("v1")
-        return self.watch()
+        self.space.until(
+            # for a moment it still says that what was undone is late
+            lambda: self._state() == "complete",
+            self.app,
+            "come back to version 1",
+            within=120,
+        )
+        return "complete"
+
+    def _state(self) -> str:
+        told = self.space.apps.read_namespaced_deployment(self.app, self.space.name)
+        at = told.status
+        pods = self.space.pods(self.app)
+        if self._release:
+            self._seen |= {pod.name for pod in pods if pod.version == "v2"}
+        if told.metadata.generation != at.observed_generation:
+            return ""
+        if at.updated_replicas == at.available_replicas == at.replicas == PODS:
+            return "complete"
+        for said in at.conditions or []:
+            if said.reason == "ProgressDeadlineExceeded":
+                return "late"
+        new = [p for p in pods if p.version == "v2" and not p.ready]
+        asked = [self._desk(pod.name).get("asked", 0) for pod in new]
+        return "stuck" if asked and min(asked) >= IN_VAIN else ""
 
     @contextlib.contextmanager
     def checkouts(self, run: Run, seconds: float) -> Iterator[None]:
@@ -256,9 +262,8 @@ class Releases:
 
     def _routed(self) -> bool:
         found = self.space.pods(self.app)
-        return self.space.behind(SHOP) == {
-            pod.name for pod in found if pod.ready and not pod.leaving
-        }
+        ready = {pod.name for pod in found if pod.ready and not pod.leaving}
+        return self.space.leads_to(SHOP, ready)
 
     def audit(self, run: Run, ended: str) -> None:
         """Whether the release, which ended so, is left half done."""
