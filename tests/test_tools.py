@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import book_model
+import cluster as cluster_tool
 import incident as incident_tool
 import nbformat
 import pytest
@@ -137,3 +139,34 @@ def test_the_story_ends_with_the_next_lab_of_the_book() -> None:
     (_, after) = incident_tool.goodbye(one.name, book)
     assert f"make incident LAB={other.name}" in after
     assert len(list(incident_tool.goodbye(book.labs[-1].name, book))) == 1
+
+
+# --- labs in a cluster ---
+
+
+def test_a_command_is_handed_the_cluster_that_is_named_already(monkeypatch) -> None:
+    monkeypatch.setenv("LABS_KUBECONFIG", "named")
+    looks = "import os, sys; sys.exit(os.environ['LABS_KUBECONFIG'] != 'named')"
+    assert cluster_tool.main([sys.executable, "-c", looks]) == 0
+    assert cluster_tool.main([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+def test_no_command_is_told_how_it_is_used(capsys) -> None:
+    assert cluster_tool.main([]) == 2
+    assert "tools/cluster.py make test" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "needs"),
+    [
+        ("labs/probes.ipynb::Cell 0", True),
+        ("tests/test_lessons.py::test_each[rollout]", True),
+        ("tests/servers/test_kubernetes.py::test_it", True),
+        ("labs/one_bound.ipynb::Cell 0", False),
+        ("tests/test_lessons.py::test_each[one_bound]", False),
+        ("tests/test_stored.py::test_it[probes]", False),  # reads what is stored
+    ],
+)
+def test_what_needs_a_cluster_is_found(nodeid, needs) -> None:
+    order = runpy.run_path(str(ROOT / "conftest.py"))
+    assert order["in_a_cluster"](nodeid) == needs
