@@ -74,8 +74,13 @@ class Kernel:
 
     def end(self, number):
         self.process.send_signal(number)
-        self.process.wait(WITHIN)
+        self.gone()
+
+    def gone(self):
+        """Wait until it has ended, after its servers if it ends them; its status."""
+        status = self.process.wait(60)
         self.process.communicate()
+        return status
 
 
 def posix_shared_memory():
@@ -129,8 +134,7 @@ def test_an_error_in_a_cell_leaves_nothing_once_the_kernel_ends(tmp_path):
     kernel = Kernel(SERVERS.replace("input()", "raise SystemExit(3)"), tmp_path)
     kernel.wait_for("started")
     pids = kernel.pids()
-    assert kernel.process.wait(WITHIN) == 3
-    kernel.process.communicate()
+    assert kernel.gone() == 3
     nothing_left(kernel, pids)
 
 
