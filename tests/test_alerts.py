@@ -164,6 +164,7 @@ def one_of_two(stuck: str) -> dict[str, str]:
 
 BUSY, WORKERS = 'shop_workers_busy{store="%s", kind="page"}', "shop_workers"
 WAITED = 'shop_wait_seconds_bucket{store="3", kind="%s", le="%s"}'
+TAKES = 'shop_store_takes_writes{store="7", shard="%s"}'
 BATCHES = 'shop_import_batches_%s{store="7"}'
 
 
@@ -225,6 +226,10 @@ RINGS = [
         {BATCHES % "waiting": "5x20", BATCHES % "done_total": "7+1x20"},
         0,
     ),
+    ("StoreInTwoPlaces", {TAKES % 3: "1x20", TAKES % 4: "1x20"}, 1),
+    ("StoreInTwoPlaces", {TAKES % 3: "0x20", TAKES % 4: "1x20"}, 0),
+    ("FenceTooLong", {TAKES % 3: "0x20", TAKES % 4: "0x20"}, 1),
+    ("FenceTooLong", {TAKES % 3: "0x20", TAKES % 4: "1x20"}, 0),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "0x20"}, 1),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3x10"}, 1),

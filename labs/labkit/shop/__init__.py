@@ -48,6 +48,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `look`, `audit`; the promise `agrees`; `Post`, commands that come late
     neighbours   stores that share workers and connections, in turns: a `Day` of
               requests, the `Way` they are let in, the `rush` of one store
+    moving    a store that moves to another shard while it sells: `Shards`, a `Move` and
+              its steps, the promise `nothing_lost`
     distance  a page of five trips for customers who are far: `visit`, `far_away`
     recalls   price pages on edges, taken back: `PricePages`, `Agents` beside the edges,
               the `Desk` that confirms, `away` and `dies`; the promise `recalled`
@@ -104,6 +106,7 @@ __all__ = [
     "figures",
     "listings",
     "machine",
+    "moving",
     "near",
     "neighbours",
     "night",
