@@ -244,10 +244,12 @@ class Shards:
         for turn in range(1, ROUNDS + 1):
             if turn == ENDS:
                 self.caches[0].delete(copy_of(WHALE))
+            ends = self.ends()  # a feed is behind: it brings what the round began with
             self._order_during_a_step(run, way, turn, steps)
             self._save_and_look(run, way, turn)
             self._order_elsewhere(run, way, turn)
-            self.feed()
+            self.feed(ends)
+        self.feed(self.ends())
         for store in range(1, STORES + 1):
             self._read_back(run, store)
         now = {store: self.place(store) for store in first}
@@ -259,10 +261,15 @@ class Shards:
         figure(run, "directory", "rows copied", self.copied)
         figure(run, name(move.source), "rows without a way back", behind)
 
-    def feed(self) -> None:
-        """Every feed carries what is new."""
-        for move in list(self.feeds):
-            move.feed()
+    def ends(self) -> dict[Move, float]:
+        """Where the logs of all feeds end now."""
+        return {move: move.end_of_log() for move in self.feeds}
+
+    def feed(self, upto: dict[Move, float]) -> None:
+        """Every feed carries what its log had at these ends."""
+        for move, end in upto.items():
+            if move in self.feeds:
+                move.feed(end)
 
     def _order_during_a_step(
         self, run: Recorder, way: Way, turn: int, steps: Iterator[None]
@@ -395,16 +402,17 @@ class Move:
         return self.there(self.source).execute(query).fetchall()[0][0]
 
     def feed_from(self, position: int) -> None:
-        """From now on the feed brings the target what the log has after a position, in
-        each round, until it is stopped."""
+        """From now on the feed brings the target what the log has after a position: at
+        once, and at the end of each round what there was at its beginning."""
         self.shards.feeds[self] = position
         self.feed()
 
-    def feed(self) -> None:
-        """Bring over what is new, now."""
+    def feed(self, upto: float = inf) -> None:
+        """Bring over what is new, now; or no more than the log had at a position."""
         position = self.shards.feeds[self]
         source = self.there(self.source)
-        lines = source.execute(NEWS, [self.store, position]).fetchall()
+        news = source.execute(NEWS, [self.store, position]).fetchall()
+        lines = [line for line in news if line[0] <= upto]
         for table, number in dict.fromkeys(line[1:] for line in lines):
             query = f"select * from {table} where id = %s".encode()
             if self.shards.loses and number == LOST:
