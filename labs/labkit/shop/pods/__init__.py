@@ -53,7 +53,7 @@ def probe(path: str, **more: int) -> Manifest:
     return {
         "httpGet": {"path": path, "port": 8080},
         "periodSeconds": EACH_S,
-        "timeoutSeconds": 2,
+        "timeoutSeconds": 5,
         "failureThreshold": 1,
         **more,
     }
