@@ -175,6 +175,12 @@ def waits(kind: str, soon: str) -> dict[str, str]:
     return {WAITED % (kind, le): values for le, values in shares.items()}
 
 
+ASKED, TRIED, TOLD = (
+    f"caller_{what}_total" for what in ("requests", "tries", "answered")
+)
+MADE = 'shop_requests_total{status="%s"}'
+PODS = 'kube_horizontalpodautoscaler_%s{namespace="a", horizontalpodautoscaler="shop"}'
+WANTED, MOST = PODS % "status_desired_replicas", PODS % "spec_max_replicas"
 HEART = 'shop_heartbeat_seconds{instance="%s"}'
 LOOKS = 'price_looks_total{node="%s"}'
 
@@ -230,6 +236,19 @@ RINGS = [
     ("StoreInTwoPlaces", {TAKES % 3: "0x20", TAKES % 4: "1x20"}, 0),
     ("FenceTooLong", {TAKES % 3: "0x20", TAKES % 4: "0x20"}, 1),
     ("FenceTooLong", {TAKES % 3: "0x20", TAKES % 4: "1x20"}, 0),
+    ("RetryStorm", {ASKED: "0+48x20", TRIED: "0+48x12 624+144x7"}, 1),
+    ("RetryStorm", {ASKED: "0+48x20", TRIED: "0+52x20"}, 0),
+    ("RetryStorm", {ASKED: "0+48x20", TRIED: "0+48x7 480+144x2 768+48x9"}, 0),  # over
+    ("BusyForNobody", {TOLD: "48x20", MADE % 200: "0+80x20"}, 1),
+    ("BusyForNobody", {MADE % 200: "0+80x20"}, 1),  # nobody was ever answered
+    (
+        "BusyForNobody",
+        {TOLD: "0+48x20", MADE % 200: "0+40x20", MADE % 201: "0+8x20"},
+        0,
+    ),
+    ("BusyForNobody", {TOLD: "0+2x20", MADE % 200: "0+2x20", MADE % 503: "0+90x20"}, 0),
+    ("AutoscalerAtItsEnd", {WANTED: "10x20", MOST: "10x20"}, 1),
+    ("AutoscalerAtItsEnd", {WANTED: "9x20", MOST: "10x20"}, 0),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "0x20"}, 1),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3x10"}, 1),
