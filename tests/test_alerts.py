@@ -145,6 +145,9 @@ PROGRESS = (
 )
 AVAILABLE = 'kube_deployment_status_replicas_available{namespace="shop"}'
 CARTS = '{job="redis-carts"}'
+WORKING = 'station_working{station="pool"}'
+SERVERS = 'station_servers{station="pool"}'
+FORECAST, TOOK = "review_forecast_seconds", "review_took_seconds"
 REQUESTS = 'http_server_request_duration_seconds_count{job="edge"}'
 IN_TIME = (
     'http_server_request_duration_seconds_bucket{job="edge", le="1", '
@@ -214,6 +217,12 @@ RINGS = [
     ("BudgetBurnsFast", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
     ("BudgetBurnsFast", {REQUESTS: "0+100x20"}, 1),  # nothing good, and no series of it
     ("NobodyReachesTheShop", {REQUESTS: "5x20", IN_TIME: "5x20"}, 1),
+    ("StationNearItsLimit", {WORKING: "4x20", SERVERS: "5x20"}, 1),
+    ("StationNearItsLimit", {WORKING: "3x20", SERVERS: "5x20"}, 0),
+    ("ForecastMissed", {FORECAST: "14x20", TOOK: "20x20"}, 1),
+    ("ForecastMissed", {FORECAST: "16x20", TOOK: "20x20"}, 0),
+    ("ReviewMissed", {}, 1),
+    ("ReviewMissed", {"review_timestamp_seconds": "0x20"}, 0),
     ("NobodyReachesTheShop", {}, 1),
     ("NobodyReachesTheShop", {REQUESTS: "0+100x20", IN_TIME: "0+99x20"}, 0),
     ("OneStoreHoldsHalf", {BUSY % 7: "11x20", BUSY % 3: "1x20", WORKERS: "20x20"}, 1),

@@ -159,6 +159,48 @@ def test_a_full_pool_answers_503_and_serves_again_when_it_is_free(lab, db, app):
     full.stop()
 
 
+def test_who_finds_no_worker_or_connection_stands_in_line_and_is_named(lab, db):
+    small = lab.start(App(database=db, name="small", workers=1, pool_size=1))
+    traces = [f"{n:032x}" for n in (1, 2, 3)]
+
+    def buy(trace):
+        header = {"traceparent": f"00-{trace}-{trace[16:]}-01"}
+        return small.post("/checkout", order(), headers=header)
+
+    def named():
+        return {one for name in ("worker", "connection") for one in lines()[name]}
+
+    def lines():
+        return small.get("/lines").json()
+
+    with db.primary.connect(autocommit=False) as holder, shop.Crowd() as crowd:
+        holder.execute("lock table orders")
+        for trace in traces:
+            crowd.send(buy, trace)
+        wait_until(lambda: len(lines()["worker"]) == 2, 20, "nobody stands in line")
+        assert lines()["still"]
+        assert named() < set(traces)
+        metrics = small.get("/metrics").text
+        assert 'shop_workers{what="busy"} 1.0' in metrics
+        assert 'shop_workers{what="waiting"} 2.0' in metrics
+        holder.rollback()
+    small.resize(workers=3)
+    with db.primary.connect(autocommit=False) as holder, shop.Crowd() as crowd:
+        holder.execute("lock table orders")
+        for trace in traces:
+            crowd.send(buy, trace)
+        wait_until(
+            lambda: len(lines()["connection"]) == 2 and lines()["still"],
+            20,
+            "nobody waits for a connection",
+        )
+        assert not lines()["worker"]
+        holder.rollback()
+    small.resize(pool_size=3)
+    assert 'shop_pool{what="connections"} 3.0' in small.get("/metrics").text
+    small.stop()
+
+
 def test_a_lost_database_answers_503_and_serves_again_when_it_is_back(lab):
     db = lab.start(Postgres())
     app = lab.start(App(database=db, name="orphan", pool_size=1, pool_timeout=0.2))

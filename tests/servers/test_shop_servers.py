@@ -10,11 +10,12 @@ import psycopg
 import pytest
 from redis.exceptions import NoPermissionError
 
-from labkit import App, History, Kafka, Lab, Postgres, Redis, Run, checks, shop
+from labkit import App, History, Kafka, Lab, Nginx, Postgres, Redis, Run, checks, shop
 from labkit.shop import (
     carts,
     costs,
     days,
+    line,
     outbox,
     prices,
     staff,
@@ -428,6 +429,30 @@ def test_customers_of_the_web_pages_are_recorded_and_refusable(lab, shops):
     assert run.ops()[0].extra["tick"] == 1
     traces = {line["traceparent"] for line in site.request_log()}
     assert len(traces) == 6
+
+
+def test_a_week_of_orders_passes_four_stations_as_the_laws_say(lab, db):
+    shops = tables.Tables(db, more=line.SQL)
+    app = App(db, name="line", workers=2, pool_size=1, pool_timeout=60, authorise=True)
+    site = Nginx(upstreams=[app], name="gate", http=line.ZONE, timeout=60)
+    app, site = lab.start(app, site)
+    start = {"nginx": 1, "app": 2, "pool": 1, "row": 1}
+    stations, run = line.Line(site, app, shops, start), History()
+    for _ in range(2):
+        week = line.Rush(stations, run, 0, 30).of(orders(3))
+        nginx, workers, pool, row = week.stations
+        assert (week.took, nginx.working, nginx.waiting) == (18, 1, 1)
+        assert [one.service for one in week.stations] == [6, 6, 2, 1]
+        assert (workers.held, pool.limit, row.held) == (0.5, 0.5, 1 / 6)
+        stations.reset()
+    wide = stations.try_out({"nginx": 8, "app": 8}, orders=4)
+    assert wide.took == 6 + 3 * 2  # the pool gives one back every two ticks
+    row_alone = stations.try_out({"nginx": 8, "app": 8, "pool": 8}, orders=4)
+    assert (row_alone.took, row_alone.stations[3].working) == (6 + 3, 4 / 9)
+    assert stations.try_out({"nginx": 8}, orders=4, end=6).took is None
+    late = line.Rush(stations, run, 1, 2).of(orders(2))
+    assert late.took is None
+    assert [op.extra["ticks"] for op in run.ops("order", key="week 1")] == [None] * 2
 
 
 def test_orders_sent_are_read_in_order_from_a_topic_that_nobody_used(kafka):

@@ -36,6 +36,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `steady_clock`
     pages     pages of stores that PostgreSQL makes and Redis keeps: `Pages`, and the
               faults of whoever makes one
+    line      an order's way through four stations, under a clock that a lab turns:
+              `Line`, its weeks and what was measured in them
     listings  products with an index of them that is fed: `Listings`, its `Wire`, the
               `bad_hour`; the promise `agrees`
     renewal   an index that is made anew while the shop goes on: `Renewal`, its steps
@@ -104,6 +106,7 @@ __all__ = [
     "failover",
     "figure",
     "figures",
+    "line",
     "listings",
     "machine",
     "moving",

@@ -3,6 +3,8 @@
     GET  /stores/N   the store page        GET /health    the process answers
     POST /checkout   writes an order       GET /ready     and so does its database
                                            GET /metrics   as Prometheus reads them
+                                           GET /lines     who waits for what
+                                           PUT /size      other workers, another pool
 
 Run as a program with the path of its settings, which `labkit.servers.app` writes. It
 imports nothing of labkit. What a request to the shop leaves behind carries one trace
@@ -34,7 +36,12 @@ import psycopg
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
-from opentelemetry.trace import SpanKind, StatusCode, format_trace_id
+from opentelemetry.trace import (
+    SpanKind,
+    StatusCode,
+    format_trace_id,
+    get_current_span,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as latest_metrics
@@ -46,6 +53,7 @@ STORE_PAGE = """select s.name, coalesce(json_agg(json_build_object('id', p.id,
  filter (where p.id is not null), '[]') from stores s
  left join products p on p.store_id = s.id where s.id = %(store)s group by s.id"""
 ORDER = ("order_id", "store", "product", "quantity", "amount_cents")
+AUTHORISE = "select authorise(%(order_id)s)"
 CHECKOUT = """insert into orders (id, store_id, product_id, quantity, amount_cents)
  values (%(order_id)s, %(store)s, %(product)s, %(quantity)s, %(amount_cents)s)"""
 
@@ -65,6 +73,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 REQUESTS = Counter("shop_requests", "Requests by outcome", ["route", "status"])
 SECONDS = Histogram("shop_request_seconds", "Their time", ["route"], buckets=BUCKETS)
 POOL = Gauge("shop_pool", "Connections of the pool, and who waits", ["what"])
+WORKERS = Gauge("shop_workers", "Requests being worked on, and who waits", ["what"])
 
 Reply = tuple[int, Any]
 propagator = TraceContextTextMapPropagator()
@@ -76,7 +85,13 @@ class Shop:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.name = settings["name"]
         self.key = f"Bearer {settings['key']}".encode()
+        self.settings = settings
         self.pool = pool(settings)
+        self.workers = Workers(settings["workers"])
+        self.for_connection: list[str] = []  # trace ids of requests
+        # the payment provider is asked on connections that are none of the pool's
+        more = {**settings, "pool_size": 0}
+        self.provider = pool(more, most=100) if settings["authorise"] else None
         service = Resource.create({"service.name": self.name})
         tracing = TracerProvider(resource=service, shutdown_on_exit=False)
         spans = open("spans.jsonl", "a", encoding="utf-8")  # noqa: SIM115
@@ -98,6 +113,10 @@ class Shop:
             status, body = 200, {"up": self.name, "pid": os.getpid()}
         elif path == "/ready":
             status, body = guarded(self.ready)
+        elif path == "/lines":
+            status, body = 200, self.lines()
+        elif path == "/size" and environ["REQUEST_METHOD"] == "PUT":
+            status, body = guarded(functools.partial(self.resize, environ))
         else:
             status, body = self.traced(environ, path)
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -115,7 +134,8 @@ class Shop:
         with self.tracer.start_as_current_span(
             f"{method} {route}", came_with, SpanKind.SERVER
         ) as span:
-            status, body = guarded(work)
+            with self.workers.one_of_them(trace_id()):
+                status, body = guarded(work)
             span.set_attribute("http.response.status_code", status)
             span.set_attribute("url.path", path)
             if status >= 500:
@@ -157,9 +177,11 @@ class Shop:
 
     def checkout(self, environ: dict[str, Any]) -> Reply:
         """Write the order in the body: a `traffic.Order`, as JSON."""
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = json.loads(environ["wsgi.input"].read(length))
+        body = body_of(environ)
         order = {field: body[field] for field in ORDER}
+        if self.provider:
+            with self.provider.connection() as provider:
+                self.run(provider, "/checkout", "authorise", AUTHORISE, order)
         self.sql("/checkout", "INSERT orders", CHECKOUT, order)
         return 201, {"order_id": order["order_id"]}
 
@@ -171,13 +193,22 @@ class Shop:
     def sql(
         self, route: str, name: str, query: str, values: dict[str, Any]
     ) -> list[Any]:
+        """Run one statement on a connection of the pool: see `run`."""
+        with self.connection() as connection:
+            return self.run(connection, route, name, query, values)
+
+    def run(
+        self,
+        connection: psycopg.Connection[Any],
+        route: str,
+        name: str,
+        query: str,
+        values: dict[str, Any],
+    ) -> list[Any]:
         """Run one statement in a span, saying in a comment for whom."""
         about = {"db.system.name": "postgresql"}
-        with (
-            self.connection() as connection,
-            self.tracer.start_as_current_span(
-                name, kind=SpanKind.CLIENT, attributes=about
-            ),
+        with self.tracer.start_as_current_span(
+            name, kind=SpanKind.CLIENT, attributes=about
         ):
             carrier: dict[str, str] = {}
             propagator.inject(carrier)
@@ -189,7 +220,11 @@ class Shop:
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
         """One of the pool; the wait for it is a span of its own."""
         with self.tracer.start_as_current_span("wait for a connection"):
-            connection = self.unbroken()
+            self.for_connection.append(trace_id())
+            try:
+                connection = self.unbroken()
+            finally:
+                self.for_connection.remove(trace_id())
         try:
             yield connection
         finally:
@@ -208,7 +243,26 @@ class Shop:
                 self.pool.putconn(connection)  # which replaces it
         return self.pool.getconn()
 
+    def lines(self) -> dict[str, Any]:
+        """The trace ids of those who wait for a worker and for a connection; still:
+        whether nobody is just being served."""
+        connection, (worker, still) = [*self.for_connection], self.workers.line()
+        waiting = self.pool.get_stats().get("requests_waiting", 0)
+        still = still and len(connection) == waiting
+        return {"worker": worker, "connection": connection, "still": still}
+
+    def resize(self, environ: dict[str, Any]) -> Reply:
+        """Take {"workers": 8, "pool_size": 4}, or one of them, while it runs."""
+        self.settings |= body_of(environ)
+        self.workers.resize(self.settings["workers"])
+        old, self.pool = self.pool, pool(self.settings)
+        self.pool.wait()
+        old.close()
+        return 200, {"up": self.name}
+
     def metrics(self) -> bytes:
+        WORKERS.labels("busy").set(self.workers.busy)
+        WORKERS.labels("waiting").set(len(self.workers.line()[0]))
         counts = self.pool.get_stats()
         POOL.labels("connections").set(counts.get("pool_size", 0))
         POOL.labels("free").set(counts.get("pool_available", 0))
@@ -216,8 +270,57 @@ class Shop:
         return latest_metrics(REGISTRY)
 
 
-def pool(settings: dict[str, Any]) -> ConnectionPool:
-    """Opens its connections in the background, and again when they have broken."""
+class Workers:
+    """So many requests are worked on at a time, any number for None; the others stand
+    in line."""
+
+    def __init__(self, number: int | None) -> None:
+        self.number = number
+        self.busy = 0
+        self._line: list[str] = []
+        self._free = threading.Condition()
+
+    @contextmanager
+    def one_of_them(self, who: str) -> Iterator[None]:
+        with self._free:
+            self._line.append(who)
+            self._free.wait_for(self._has_room)
+            self._line.remove(who)
+            self.busy += 1
+        try:
+            yield
+        finally:
+            with self._free:
+                self.busy -= 1
+                self._free.notify()
+
+    def _has_room(self) -> bool:
+        return self.number is None or self.busy < self.number
+
+    def line(self) -> tuple[list[str], bool]:
+        """Who waits, and whether there is room for none of them."""
+        with self._free:
+            return [*self._line], not (self._line and self._has_room())
+
+    def resize(self, number: int | None) -> None:
+        with self._free:
+            self.number = number
+            self._free.notify_all()
+
+
+def trace_id() -> str:
+    """Of the request that this thread works on."""
+    return format_trace_id(get_current_span().get_span_context().trace_id)
+
+
+def body_of(environ: dict[str, Any]) -> Any:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    return json.loads(environ["wsgi.input"].read(length))
+
+
+def pool(settings: dict[str, Any], most: int | None = None) -> ConnectionPool:
+    """Opens its connections in the background, and again when they have broken. most:
+    to so many it grows; without, it keeps its size."""
     limit = round(1000 * (settings["statement_timeout"] or 0))  # ms; 0 is none
     options = {
         "autocommit": True,
@@ -229,7 +332,7 @@ def pool(settings: dict[str, Any]) -> ConnectionPool:
         settings["database"],
         kwargs=options,
         min_size=settings["pool_size"],
-        max_size=settings["pool_size"],
+        max_size=most or settings["pool_size"],
         timeout=settings["pool_timeout"],
         open=True,
     )

@@ -19,12 +19,12 @@ class AppNode(Node):
 
     def get(self, path: str, **more: Any) -> Answer:
         """Ask it directly, past the edge: see `labkit.servers.http.request`."""
-        return self._ask("GET", path, **more)
+        return self.ask("GET", path, **more)
 
     def post(self, path: str, body: Any, **more: Any) -> Answer:
-        return self._ask("POST", path, body, **more)
+        return self.ask("POST", path, body, **more)
 
-    def _ask(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
         headers = {"Authorization": f"Bearer {KEY}", **more.pop("headers", {})}
         address = self.machine.address()
         return http.request(address, method, path, body, headers=headers, **more)
@@ -63,7 +63,10 @@ class App(Server[AppNode]):
     how many processes ("app", or "app1", "app2", ... in `nodes`). pool_size:
     connections of each. pool_timeout: seconds that a request waits for a free one
     before it answers 503. statement_timeout: seconds that a statement may take before
-    the request answers 504; None: no limit.
+    the request answers 504; None: no limit. workers: requests that each process works
+    on at a time; None: any number. authorise: whether a checkout first asks the payment
+    provider, a stand-in: the function `authorise(order_id)` of the database, called on
+    a connection that is none of the pool's.
     """
 
     package = __name__
@@ -78,6 +81,8 @@ class App(Server[AppNode]):
         pool_size: int = 4,
         pool_timeout: float = 0.5,
         statement_timeout: float | None = None,
+        workers: int | None = None,
+        authorise: bool = False,
     ) -> None:
         super().__init__(database)
         self.database = database
@@ -87,6 +92,8 @@ class App(Server[AppNode]):
             "pool_size": pool_size,
             "pool_timeout": pool_timeout,
             "statement_timeout": statement_timeout,
+            "workers": workers,
+            "authorise": authorise,
         }
 
     def attach(self, runtime: Runtime) -> None:
@@ -119,6 +126,12 @@ class App(Server[AppNode]):
         self.settings.update(settings)
         for node in self.nodes:
             node.restart()
+
+    def resize(self, **sizes: int) -> None:
+        """Change `workers` or `pool_size` of every process while it runs."""
+        self.settings.update(sizes)
+        for node in self.nodes:
+            node.ask("PUT", "/size", sizes).ok()
 
     def version(self) -> str:
         return platform.python_version()
