@@ -75,7 +75,8 @@ def test_every_proof_was_run_every_way_and_came_out_as_it_must(path: Path) -> No
 def test_a_run_tells_what_the_pages_quote(path: Path) -> None:
     told = runs()[path.stem]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"])
-    assert told["servers"]
+    alone = "numbers alone" in path.read_text("utf-8")  # and it says so
+    assert told["servers"] or alone
     # twice the budget: the machine on which a lab is stored may be busy
     longest = 2 * budget.most_seconds(told)
     assert 0 < told["seconds"] <= longest, f"a lab takes {longest} s at most"

@@ -241,7 +241,8 @@ def summary(report: Path, seconds: float) -> str:
     (told,) = json.loads(report.read_text()).values()
     proofs = told.get("proofs", {})
     runs = sum(len(proof["counts"]) for proof in proofs.values())
-    servers = " and ".join(" ".join(pair) for pair in sorted(told["servers"].items()))
+    started = [" ".join(pair) for pair in sorted(told["servers"].items())]
+    servers = " and ".join(started) or "numbers alone"
     return (
         f"All {runs} runs came out as the lab says they must ({', '.join(proofs)}), "
         f"on {servers}, as {told['runtime']}: "

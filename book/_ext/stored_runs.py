@@ -78,4 +78,5 @@ def memory(run: dict) -> str:
 
 def servers(run: dict) -> str:
     """The servers of a stored run and their versions, as "PostgreSQL 18.6"."""
-    return ", ".join(f"{name} {version}" for name, version in run["servers"].items())
+    told = ", ".join(f"{name} {version}" for name, version in run["servers"].items())
+    return told or "none"

@@ -450,6 +450,7 @@ def test_a_week_of_orders_passes_four_stations_as_the_laws_say(lab, db):
     row_alone = stations.try_out({"nginx": 8, "app": 8, "pool": 8}, orders=4)
     assert (row_alone.took, row_alone.stations[3].working) == (6 + 3, 4 / 9)
     assert stations.try_out({"nginx": 8}, orders=4, end=6).took is None
+    stations.reset()
     late = line.Rush(stations, run, 1, 2).of(orders(2))
     assert late.took is None
     assert [op.extra["ticks"] for op in run.ops("order", key="week 1")] == [None] * 2

@@ -36,6 +36,7 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               `steady_clock`
     pages     pages of stores that PostgreSQL makes and Redis keeps: `Pages`, and the
               faults of whoever makes one
+    bill      what machines cost, rented and owned, with people in it: `Prices`, `Books`
     line      an order's way through four stations, under a clock that a lab turns:
               `Line`, its weeks and what was measured in them
     listings  products with an index of them that is fed: `Listings`, its `Wire`, the
@@ -94,6 +95,7 @@ __all__ = [
     "PriceChange",
     "appservers",
     "at_once",
+    "bill",
     "carts",
     "catalogue",
     "copies",
