@@ -436,7 +436,7 @@ class Rush:
             place = WORK[number] if kind == "advisory" else "row"
             found += [(trace, place) for trace in TRACE.findall(query)[:1]]
         if len(found) < len(inside):
-            lines = self.line.app.get("/lines").json()
+            lines = self.line.app.get("/lines", timeout=30).json()
             if not lines["still"]:
                 return False
             found += [(trace, "app") for trace in lines["worker"]]

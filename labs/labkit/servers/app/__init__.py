@@ -131,7 +131,7 @@ class App(Server[AppNode]):
         """Change `workers` or `pool_size` of every process while it runs."""
         self.settings.update(sizes)
         for node in self.nodes:
-            node.ask("PUT", "/size", sizes).ok()
+            node.ask("PUT", "/size", sizes, timeout=30).ok()  # a pool is opened
 
     def version(self) -> str:
         return platform.python_version()
