@@ -20,9 +20,9 @@ from labkit.shop.neighbours import (
 )
 
 
-def asked(store: int, kind: str, turns: int | None, **more) -> Op:
+def asked(store: int, kind: str, turns: int | None, rush: bool = False) -> Op:
     extra = {"store": store, "kind": kind, "came": 1, "turns": turns, "tries": 1}
-    return Op(0, "shopper", "read", outcome="ok", extra=extra, **more)
+    return Op(0, "shopper", "read", outcome="ok", extra=extra | {"rush": rush})
 
 
 def seen(*ops: Op) -> History:
@@ -111,12 +111,15 @@ def test_a_neighbour_whose_page_fails_was_not_answered() -> None:
     [
         (asked(WHALE, IMPORT, 80), "holds"),
         (asked(WHALE, IMPORT, 81), "violated"),
-        (asked(WHALE, CHECKOUT, 81), "holds"),
+        (asked(WHALE, CHECKOUT, 3), "holds"),
+        (asked(WHALE, CHECKOUT, 4), "violated"),
+        (asked(WHALE, CHECKOUT, 81, rush=True), "holds"),
+        (asked(3, CHECKOUT, 81), "holds"),
         (asked(WHALE, CHECKOUT, None), "violated"),
     ],
 )
 def test_everything_is_done_in_the_end_and_imports_in_time(op: Op, state: str) -> None:
-    assert neighbours.done(seen(asked(4, PAGE, 1), op), turns=80).state == state
+    assert neighbours.done(seen(asked(4, PAGE, 1), op), turns=80, own=3).state == state
 
 
 def test_fairness_is_one_when_all_wait_alike_and_less_when_one_waits() -> None:

@@ -277,8 +277,9 @@ class Day:
 
     def run(self, run: Recorder, way: Way) -> None:
         """The day. Recorded: "read" of pages, "write" of orders and of batches, with
-        extra {store, kind, came, turns, tries}. turns: from the one in which it came
-        to the one in which it was answered, both counted; None for who never was."""
+        extra {store, kind, came, rush, turns, tries}. turns: from the one in which it
+        came to the one in which it was answered, both counted; None for who never was.
+        rush: whether it is a part of the rush."""
         app = Application(way)
         with (
             pool(self.db.primary, way.connections) as sessions,
@@ -316,6 +317,7 @@ class Day:
         def client() -> None:
             more: dict[str, Any] = {"store": request.store, "kind": request.kind}
             more |= {"came": turns.now, "node": "primary"}
+            more["rush"] = bool(self._rush and self._rush(request))
             with refusable(run, request.client, *self._asked(request), **more) as op:
                 visit = Visit(request)
                 app.come(visit)
@@ -435,14 +437,16 @@ def in_time(history: History, *, turns: float) -> Findings:
 @check(
     "everything is done",
     "requests",
-    "Every request is answered in the end, each batch within {turns:g} turns.",
+    "All are answered in the end: batches within {turns:g} turns, and the whale's"
+    " shoppers, where they are no rush themselves, within {own:g}.",
     "nobody came",
 )
-def done(history: History, *, turns: float) -> Findings:
+def done(history: History, *, turns: float, own: float) -> Findings:
     """Is everything done in the end, the large store's work too?
 
     Violation: a request that was never answered; a batch of an import that took longer
-    than `turns`.
+    than `turns`; a shopper of the whale who is no part of a rush and waited longer than
+    `own` turns, for her own store's import.
 
     Cost: O(n).
     """
@@ -456,7 +460,15 @@ def done(history: History, *, turns: float) -> Findings:
             findings.broke("requests that were never answered", kind, ops=[op])
         elif kind == IMPORT and taken(op) > turns:
             findings.broke(f"batches later than {turns:g} turns", kind, ops=[op])
+        elif own < taken(op) and is_own(op):
+            findings.broke(f"whale's shoppers later than {own:g} turns", kind, ops=[op])
     return findings
+
+
+def is_own(op: Op) -> bool:
+    """Whether a shopper of the whale asked who is no part of a rush."""
+    shops = op.extra["kind"] != IMPORT and op.extra["store"] == WHALE
+    return shops and not op.extra["rush"]
 
 
 def fairness(history: History) -> float:
