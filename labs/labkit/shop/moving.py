@@ -121,7 +121,7 @@ SERVE = """insert into serving values (%s, %s, %s) on conflict (store)
 class Way:
     """steps(move): makes the move, and lets the shop go on at each `yield`. asks: when
     the application asks the shard whether it serves the store, "always", before
-    "writes", or "" for never."""
+    "writes", or "" for never; "beforehand" is always, in a transaction of its own."""
 
     steps: Callable[[Move], Iterator[None]]
     asks: str = ""
@@ -215,7 +215,7 @@ class Shards:
     def _asked(
         self, store: int, op: Op, way: Way, writes: bool
     ) -> psycopg.Connection[Any]:
-        asks = way.asks == "always" or (writes and way.asks == "writes")
+        asks = way.asks in ("always", "beforehand", "writes" if writes else "always")
         cache = self.caches[0 if writes else 1]
         for last in (False, True):
             shard = self.found(store, cache)
@@ -224,6 +224,8 @@ class Shards:
             try:
                 if asks:
                     session.execute(ASK, [store, writes])
+                if way.asks == "beforehand":
+                    session.commit()
                 return session
             except NotServed:
                 session.rollback()
