@@ -27,7 +27,7 @@ from ..wait import wait_until
 from . import schema
 from .crowd import Crowd
 from .records import Recorder, figure, refusable
-from .tables import Tables, insert, pool
+from .tables import Tables, insert, pool, waiting
 from .traffic import WHALE, Order
 
 if TYPE_CHECKING:
@@ -365,7 +365,8 @@ class Day:
 
     def _look(self, run: Recorder, app: Application, turn: int) -> None:
         """Enter who holds a connection, as the database tells: the figure "held", by
-        the name of the session; with it the turn, and how many wait for one."""
+        the name of the session; with it the turn, how many wait for one, and how many
+        that have one wait for another's row."""
         if turn > OPEN + 1:
             return
         rush = [v for v in app.under_way if self._rush and self._rush(v.request)]
@@ -377,6 +378,7 @@ class Day:
             lambda: dict(self.db.primary.sql(HOLDERS)),
             turn=turn,
             waiting=len(app.under_way) - len(app.running),
+            for_a_row=waiting(self.db.primary, event="transactionid"),
         )
 
 
