@@ -131,8 +131,9 @@ input()
 """
 
 
-def killed_kernel():
-    """What a kernel said that had a namespace and was ended by SIGKILL."""
+def killed_kernel(before=lambda session: None):
+    """What a kernel said that had a namespace and was ended by SIGKILL; and what was
+    looked at before."""
     kernel = subprocess.Popen(
         [sys.executable, "-c", KERNEL],
         cwd=LABS,
@@ -141,14 +142,15 @@ def killed_kernel():
         stdout=subprocess.PIPE,
         text=True,
     )
-    said = kernel.stdout.readline().split()
+    session, made = kernel.stdout.readline().split()
+    seen = before(session)
     kernel.send_signal(signal.SIGKILL)
     kernel.communicate()
-    return said
+    return made, seen
 
 
 def test_a_killed_kernel_leaves_no_namespace_in_a_cluster_that_goes_on(named):
-    _, made = killed_kernel()
+    made, _ = killed_kernel()
     wait_until(
         lambda: made not in namespaces(named), 20, lambda: f"left: {namespaces(named)}"
     )
@@ -166,12 +168,22 @@ def test_a_killed_kernel_leaves_no_cluster_and_no_volume(cannot_run, monkeypatch
     monkeypatch.delenv("LABS_KUBECONFIG", raising=False)
     monkeypatch.setenv("LABS_RUNTIME", "containers")
     client = docker.from_env()
-    before = {volume.id for volume in client.volumes.list()}
-    session, _ = killed_kernel()
-    mine = {"label": f"{LABEL}={session}"}
+
+    def containers(session):
+        mine = {"label": f"{LABEL}={session}"}
+        return client.containers.list(all=True, filters=mine)
+
+    def look(session):
+        (k3s,) = containers(session)
+        mounts = [mount.get("Name") for mount in k3s.attrs["Mounts"]]
+        return session, {name for name in mounts if name}
+
+    _, (session, volumes) = killed_kernel(look)
+    assert volumes
+    wait_until(lambda: not containers(session), 30, "K3s is left")
     wait_until(
-        lambda: not client.containers.list(all=True, filters=mine), 30, "K3s is left"
+        lambda: not volumes & {volume.id for volume in client.volumes.list()},
+        30,
+        "a volume is left",
     )
-    left = {volume.id for volume in client.volumes.list()} - before
-    assert not left
     client.close()
