@@ -245,8 +245,9 @@ class Turns:
 HOLD = "select pg_advisory_xact_lock_shared(%s)"  # until the end of that turn
 NAME = "select set_config('application_name', %s, false)"
 SHOW = "select name, price_cents from products where store_id = %s"
+# one row a batch: batches that share rows would wait for each other, or deadlock
 LOAD = """update products set version = version + 1, price_cents = price_cents + 1
- where store_id = %s"""
+ where id = %s"""
 HOLDERS = """select application_name, count(*)::int from pg_stat_activity
  where state = 'active' and application_name ~ '^(import|shopper|whale)'
  group by 1 order by 1"""
@@ -354,7 +355,8 @@ class Day:
             product = schema.products_of(request.store)[0]
             insert(session, Order(request.number, request.store, product, 1, 500))
         else:
-            session.execute(LOAD, [request.store])
+            products = schema.products_of(request.store)
+            session.execute(LOAD, [products[request.number % len(products)]])
         session.execute(HOLD, [until])
         return rows
 
