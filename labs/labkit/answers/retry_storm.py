@@ -11,7 +11,19 @@ def another_queue(answer: Any, proof: Any, way: Any, slow: Any) -> Grade:
     """A queue is right when it is a guardrail, under slow pages as well."""
     if answer is way.queue:
         return graded(False, "that is the lab's own, and it guesses.")
-    mine = replace(way, queue=answer)
+
+    def checked(waiting: list[Any], now: int) -> list[Any]:
+        kept = answer(list(waiting), now)
+        if not isinstance(kept, (list, tuple)):
+            raise TypeError("a list of the tries that it keeps is wanted")
+        left = set(map(id, waiting))
+        for one in kept:  # a try kept twice would be there four times a tick later
+            if id(one) not in left:
+                raise ValueError("it keeps what does not wait, or one try twice")
+            left.remove(id(one))
+        return list(kept)
+
+    mine = replace(way, queue=checked)
     grade = guardrail()(mine, proof=proof)
     if not grade.correct:
         return grade
