@@ -322,11 +322,12 @@ def pool(settings: dict[str, Any], most: int | None = None) -> ConnectionPool:
     """Opens its connections in the background, and again when they have broken. most:
     to so many it grows; without, it keeps its size."""
     limit = round(1000 * (settings["statement_timeout"] or 0))  # ms; 0 is none
+    path = ",".join(filter(None, (settings["schema"], "public")))
     options = {
         "autocommit": True,
         "application_name": settings["name"],
         "connect_timeout": 5,
-        "options": f"-c statement_timeout={limit}",
+        "options": f"-c statement_timeout={limit} -c search_path={path}",
     }
     return ConnectionPool(
         settings["database"],

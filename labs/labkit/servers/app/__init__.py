@@ -66,7 +66,8 @@ class App(Server[AppNode]):
     the request answers 504; None: no limit. workers: requests that each process works
     on at a time; None: any number. authorise: whether a checkout first asks the payment
     provider, a stand-in: the function `authorise(order_id)` of the database, called on
-    a connection that is none of the pool's.
+    a connection that is none of the pool's. schema: of the database, whose tables and
+    views it sees before those of all; "" for none of its own.
     """
 
     package = __name__
@@ -83,6 +84,7 @@ class App(Server[AppNode]):
         statement_timeout: float | None = None,
         workers: int | None = None,
         authorise: bool = False,
+        schema: str = "",
     ) -> None:
         super().__init__(database)
         self.database = database
@@ -94,6 +96,7 @@ class App(Server[AppNode]):
             "statement_timeout": statement_timeout,
             "workers": workers,
             "authorise": authorise,
+            "schema": schema,
         }
 
     def attach(self, runtime: Runtime) -> None:
