@@ -148,6 +148,7 @@ CARTS = '{job="redis-carts"}'
 WORKING = 'station_working{station="pool"}'
 SERVERS = 'station_servers{station="pool"}'
 FORECAST, TOOK = "review_forecast_seconds", "review_took_seconds"
+SLOT = 'pg_replication_slot_slot_%s{slot_name="region_b"}'
 REQUESTS = 'http_server_request_duration_seconds_count{job="edge"}'
 IN_TIME = (
     'http_server_request_duration_seconds_bucket{job="edge", le="1", '
@@ -262,6 +263,18 @@ RINGS = [
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3x10"}, 1),
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3 0x10"}, 0),
+    (
+        "RegionHasABacklog",
+        {SLOT % "current_wal_lsn": "9e6x20", SLOT % "confirmed_flush_lsn": "7e6x20"},
+        1,
+    ),
+    (
+        "RegionHasABacklog",
+        {SLOT % "current_wal_lsn": "9e6x20", SLOT % "confirmed_flush_lsn": "8.5e6x20"},
+        0,
+    ),
+    ("RegionAway", {SLOT % "is_active": "0x20"}, 1),
+    ("RegionAway", {SLOT % "is_active": "1x20"}, 0),
     ("ArchiveStandsStill", {ARCHIVE % "failed_count": "0x5 1+1x15"}, 1),
     ("ArchiveStandsStill", {ARCHIVE % "last_archive_age": "0+60x20"}, 1),
     ("SeveralPodsRestarted", {RESTARTS % n: "0x12 1x7" for n in "abc"}, 1),

@@ -54,6 +54,11 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
     moving    a store that moves to another shard while it sells: `Shards`, a `Move` and
               its steps, the promise `nothing_lost`
     distance  a page of five trips for customers who are far: `visit`, `far_away`
+    regions   a shop in two regions, each with its PostgreSQL: `Regions` replicates both
+              ways; orders and prices are written in one and looked for in the other;
+              the promise `missing`, how much a surface may lose
+    homes     two regions that both sell: `Homes`, stores that live in one of them; the
+              promise `agreed`
     recalls   price pages on edges, taken back: `PricePages`, `Agents` beside the edges,
               the `Desk` that confirms, `away` and `dies`; the promise `recalled`
     web       customers of the shop's web pages: `browse`, `buy`, `come`; what the edge
@@ -108,6 +113,7 @@ __all__ = [
     "failover",
     "figure",
     "figures",
+    "homes",
     "line",
     "listings",
     "machine",
@@ -124,6 +130,7 @@ __all__ = [
     "recalls",
     "records",
     "refusable",
+    "regions",
     "releases",
     "renewal",
     "schema",

@@ -79,6 +79,11 @@ class Link(Server[LinkNode]):
         self.node.settings = self._settings()
         self.node.ask()
 
+    @property
+    def cut(self) -> Both:
+        """Whether it is cut, there and back, as it was last told."""
+        return self._line["cut"]
+
     def carried(self) -> dict[str, Any]:
         """What it has carried since its start: connections, trips (round trips that a
         client waited for), bytes_there, bytes_back; and cut, there and back."""

@@ -215,18 +215,23 @@ class Postgres(Server[PostgresNode]):
 
     settings: for all of them, known before the start. The servers run without fsync
     and autovacuum: a lab about what a crash of the machine loses, or about vacuuming
-    in good time, must set them, and say so.
+    in good time, must set them, and say so. name: the primary's, where a lab has
+    several.
     """
 
     package = __name__
     product = "PostgreSQL"
 
     def __init__(
-        self, replicas: int = 0, settings: dict[str, str] | None = None
+        self,
+        replicas: int = 0,
+        settings: dict[str, str] | None = None,
+        name: str = "primary",
     ) -> None:
         super().__init__()
         self.settings = {**SETTINGS, **(settings or {})}
         self.how_many = replicas
+        self.name = name
 
     def attach(self, runtime: Runtime) -> None:
         def make(name: str, primary: Machine | None = None) -> Machine:
@@ -234,7 +239,7 @@ class Postgres(Server[PostgresNode]):
                 self.package, name, settings=self.settings, primary=primary
             )
 
-        self.primary = Primary(make("primary"))
+        self.primary = Primary(make(self.name))
         self.replicas = [
             Replica(make(f"replica{n}", self.primary.machine), self.primary)
             for n in range(1, self.how_many + 1)

@@ -67,6 +67,7 @@ class Container(FollowingContainer):
     image = "postgres:18"
     port_inside = 5432
     user = "postgres"
+    reaches_host = True  # by a `Link`, when it subscribes to another server
     times = 0  # that it was renewed
 
     def wait_for_others(self) -> None:
