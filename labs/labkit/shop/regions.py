@@ -192,8 +192,7 @@ def write(
     who, place, value, statement, params = spelled(one)
     more = {"node": db.name, "inner": inner, "surface": surface_of(place)}
     record = refusable(run, who, "write", place, value, **more)
-    own = nullcontext(session) if session else session_at(db, wait)
-    with record as op, own as at:
+    with record as op, nullcontext(session) if session else session_at(db, wait) as at:
         changed = at.execute(statement, params)
         op.version = value if place == "orders" else changed.fetchall()[0][0]
         op.token = token_of(db, at)
