@@ -52,6 +52,12 @@ def visible(tab):
     return [n for n in ("next", "deep", "other") if tab.locator(f"#{n}").is_visible()]
 
 
+def uncovered(tab):
+    """What can be seen once a guess has been taken, which is a moment after its key."""
+    tab.locator("#next").wait_for()
+    return visible(tab)
+
+
 ALL = ["next", "deep", "other"]
 
 
@@ -69,7 +75,7 @@ def test_a_guess_by_keyboard_uncovers_the_answer_and_stays_beside_it(opened):
     assert tab.get_by_text("100 of 100 reads", exact=True).is_visible()
     assert not tab.locator("form").count()
     assert tab.evaluate("document.activeElement.tagName") == "SUMMARY"
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
 
 
 def test_a_guess_can_be_made_by_enter_where_a_page_cancels_line_breaks(opened):
@@ -91,7 +97,7 @@ def test_a_guess_can_be_one_of_several_words(opened):
     tab = opened(lab(guess_box(choices=("the lock", "the batch"))))
     tab.get_by_role("button", name="the batch").press("Enter")
     assert tab.locator("[role=status]").inner_text() == "Your guess: the batch"
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
 
 
 def test_an_answer_can_be_had_without_a_guess(opened):
@@ -99,8 +105,7 @@ def test_an_answer_can_be_had_without_a_guess(opened):
     fold = tab.locator("summary")
     assert fold.inner_text() == "Show the answer without guessing"
     fold.press("Enter")
-    tab.locator("#next").wait_for()
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
     assert tab.locator("[role=status]").text_content() == ""
 
 
@@ -110,7 +115,7 @@ def test_a_guess_is_remembered_while_the_tab_is_open(opened):
     tab.locator("input").press("Enter")
     tab.reload()
     assert tab.locator("[role=status]").inner_text() == "Your guess: 7"
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
 
 
 def test_a_guess_works_where_nothing_can_be_remembered(opened):
@@ -121,7 +126,7 @@ def test_a_guess_works_where_nothing_can_be_remembered(opened):
     tab.set_content(lab(guess_box()))
     tab.locator("input").fill("7")
     tab.locator("input").press("Enter")
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
 
 
 def test_a_second_question_goes_on_covering_what_follows_it(opened):
@@ -143,7 +148,7 @@ def test_a_question_in_a_subsection_covers_the_next_one_too(opened):
 @pytest.mark.parametrize("place", ["#below", "#deep"])
 def test_a_link_into_what_is_covered_uncovers_it(opened, place):
     tab = opened(lab(guess_box()), place)
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
     assert not tab.get_by_text("100 of 100 reads").is_visible()
 
 
@@ -154,7 +159,7 @@ def test_a_link_to_elsewhere_uncovers_nothing(opened, place):
 
 def test_without_scripts_nothing_is_covered_but_the_answer(opened):
     tab = opened(lab(guess_box()), java_script_enabled=False)
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
     assert not tab.get_by_text("100 of 100 reads").is_visible()
     tab.locator("summary").click()
     assert tab.get_by_text("100 of 100 reads").is_visible()
@@ -163,6 +168,6 @@ def test_without_scripts_nothing_is_covered_but_the_answer(opened):
 def test_on_paper_nothing_is_covered(opened):
     tab = opened(lab(guess_box()))
     tab.emulate_media(media="print")
-    assert visible(tab) == ALL
+    assert uncovered(tab) == ALL
     assert tab.get_by_text("100 of 100 reads").is_visible()
     assert not tab.locator("form").is_visible()

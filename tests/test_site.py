@@ -180,6 +180,7 @@ def observe(tab, address, page):
     arrive(
         tab, address + page, "networkidle", (seen.requests, seen.problems, responses)
     )
+    tab.evaluate("document.fonts.ready.then(() => true)")  # measured in its own letters
     seen.blocking = tab.evaluate(BLOCKING)
     seen.unnamed = tab.evaluate(UNNAMED)
     seen.too_wide = tab.evaluate(TOO_WIDE)
