@@ -22,7 +22,14 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from ..checks import Findings, check, lost_acknowledged_writes
+from ..checks import (
+    Findings,
+    Verdict,
+    at_least,
+    check,
+    combine,
+    lost_acknowledged_writes,
+)
 from ..checks.common import doubt
 from ..history import History, Op
 from . import traffic
@@ -283,6 +290,26 @@ def missing(history: History, *, most: Mapping[str, int]) -> Findings:
             for op_id in lost.where:
                 findings.broke(said, ops=[op_id])
     return findings
+
+
+def works(history: History, *, answers: int, prices: int) -> Verdict:
+    """What must still work: at least so many answers, looks included, and so many price
+    changes that are confirmed where they were sent first."""
+    answered = at_least(
+        answers,
+        "writes and looks answered",
+        of=("write", "read"),
+        where=lambda op: op.outcome == "ok",
+    )
+    alone = at_least(
+        prices,
+        "prices confirmed at the first try",
+        of="write",
+        where=lambda op: (
+            op.outcome == "ok" and not op.inner and op.extra["surface"] == "prices"
+        ),
+    )
+    return combine(answered(history), alone(history))
 
 
 def part(history: History, surface: str) -> History:
