@@ -9,6 +9,7 @@ long as the link is cut.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,6 @@ from ..checks.common import named
 from ..faults import Body, fault
 from ..history import History, Op
 from ..wait import wait_until
-from .appservers import waited_for
 from .crowd import Crowd
 from .records import Recorder, refusable
 from .regions import Regions, tell_position
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .tables import Connection
 
 STORES = 6  # with one product each, of which there is one piece; half live in A
+MOVED = 1  # the store that moves from A to B on a day of a move
 TRIES = 3  # that a write makes when its store's home has moved meanwhile
 TABLES = f"""
 drop table if exists stock, offers, homes;
@@ -59,14 +60,18 @@ SELL = f"select sell(%s, %s, {NOW})"
 SAVE = f"""update offers set price_cents = %s, version = %s, changed_at = {NOW}
  where store_id = %s"""
 PRICE = "select price_cents, version from offers where store_id = %s"
+NOBODY = {"link": 0, "held": 0}  # who waits, and for what
+TABLE = {SELL: "stock", SAVE: "offers"}
 HOME = "select region from homes where store_id = %s"
 MOVE = "update homes set region = %s where store_id = %s"
+WAITED_FOR = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
 ELSEWHERE = "lives elsewhere"  # what a refusal says when the home is another region
 
 
 class Homes:
-    """Clients of two regions. way: has `home(homes, here, store)`, the region to which
-    a write goes, and `guard`, SQL that every region is given before a day begins.
+    """Clients of two regions. way: has `home(homes, here, store, table)`, the region to
+    which a write of "stock" or "offers" goes, and `guard`, SQL that every region is
+    given before a day begins.
 
     slow: seconds by which a region's clock is slow.
     """
@@ -75,10 +80,10 @@ class Homes:
         self.both = both
         self.a, self.b = both.links
         self.slow = {self.a: 0.0, self.b: 0.0}
-        self.moves = False  # whether a home is moved while a sale is under way
+        self.moves = False  # whether a home is moved while writes are under way
         self.kept_back = self.moved = 0
         self._asked: dict[Postgres, Connection] = {}
-        self._waiting = 0
+        self._waiting = Counter(NOBODY)
         self._lock = threading.Lock()
 
     def region(self, name: str) -> Postgres:
@@ -91,7 +96,8 @@ class Homes:
         return self.region(found[0][0])
 
     def begin(self, guard: str) -> None:
-        self.kept_back = self.moved = self._waiting = 0
+        self.kept_back = self.moved = 0
+        self._waiting = Counter(NOBODY)
         for session in self._asked.values():
             session.close()
         self._asked = {db: db.primary.connect() for db in (self.a, self.b)}
@@ -134,14 +140,15 @@ class Homes:
         after: tuple[Any, ...] = (),
     ) -> None:
         for tried in range(TRIES):
-            there = way.home(self, here, store)
+            there = way.home(self, here, store, TABLE[statement])
             more = {"node": there.name, "inner": tried > 0}
             with refusable(run, *call, **more) as op:
                 op.version = before[1] if statement == SAVE else None
                 op.extra["forwarded"] = there is not here
                 with self._session(here, there) as session, session.transaction():
                     session.execute(statement, (*before, self.slow[there], *after))
-                    self._hold(here, store, statement)
+                    if self.moves and here is there is self.a and store == MOVED:
+                        self._hold(session, statement)
             if ELSEWHERE not in (op.error or ""):
                 return
 
@@ -154,46 +161,59 @@ class Homes:
             return
         host, port = self.both.links[there].address()
         with (
-            self._waits(),
+            self._waits("link"),
             there.primary.connect(host=host, port=port, connect_timeout=60) as session,
         ):
             yield session
 
     @contextmanager
-    def _waits(self) -> Iterator[None]:
-        """What is done inside may take as long as the link is cut."""
+    def _waits(self, what: str) -> Iterator[None]:
+        """What is done inside may take as long as the link is cut ("link"), or as a
+        write is held back ("held")."""
         with self._lock:
-            self._waiting += 1
+            self._waiting[what] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._waiting -= 1
+                self._waiting[what] -= 1
 
-    # A sale that is under way while its store's home is moved
+    # What is under way while its store's home is moved
 
-    def _hold(self, here: Postgres, store: int, statement: str) -> None:
-        """Store 1's sale in A commits when somebody waits for it, or late."""
-        if not (self.moves and here is self.a and store == 1 and statement == SELL):
-            return
-        self._sold.set()
-        with self._waits(), self.a.primary.connect() as watch:
+    def _hold(self, session: Connection, statement: str) -> None:
+        """It commits when somebody waits for it, or late."""
+        self._under_way[statement].set()
+        mine = session.info.backend_pid
+        with self._waits("held"), self.a.primary.connect() as watch:
             wait_until(
-                lambda: self._over.is_set() or waited_for(watch), 60, "nobody waits"
+                lambda: (
+                    self._over.is_set() or watch.execute(WAITED_FOR, [mine]).fetchall()
+                ),
+                60,
+                "nobody waits",
             )
 
     def _move(self) -> None:
-        self._sold.wait(60)
+        for begun in self._under_way.values():
+            begun.wait(60)
         with self.a.primary.connect() as session:
-            session.execute(MOVE, [self.b.name, 1])
+            session.execute(MOVE, [self.b.name, MOVED])
         self.moved = 1
+
+    def _go_on_moved(self, run: Recorder, way: Any, crowd: Crowd, first: Any) -> None:
+        """What was held back ends, and the shopkeeper whose store has moved saves in B
+        what she saves later."""
+        first.result(60)
+        crowd.send(self.save, run, way, self.b, MOVED, 2)
+        self._settle(crowd)
 
     # The day
 
     def day(self, run: Recorder, way: Any, takes_over: bool = False) -> None:
         """In A everybody buys and saves, then in B. Where the link was cut it is mended
         then, and in the end each shopkeeper looks at her price in both regions."""
-        self._sold, self._over = threading.Event(), threading.Event()
+        self._under_way = {one: threading.Event() for one in (SELL, SAVE)}
+        self._over = threading.Event()
         stores = range(1, STORES + 1)
         first: dict[int, Any] = {}
         with Crowd(within=60) as crowd:
@@ -204,13 +224,18 @@ class Homes:
                 crowd.send(self._move).result(60)
             self._settle(crowd)
             self._meet()
+            if self.moves:
+                self._link(cut=True)
             if takes_over:
                 self.b.primary.sql("update homes set region = 'region_b'")
             for store in stores:
                 crowd.send(self.buy, run, way, self.b, store)
-                crowd.send(self._then_save, run, way, store, first[store])
+                if not (self.moves and store == MOVED):
+                    crowd.send(self._then_save, run, way, store, first[store])
             self._settle(crowd)
             self._over.set()
+            if self.moves:
+                self._go_on_moved(run, way, crowd, first[MOVED])
             self.mend()
         self._meet()
         for store in stores:
@@ -220,14 +245,16 @@ class Homes:
     def _then_save(self, run: Recorder, way: Any, store: int, first: Any) -> None:
         """The same shopkeeper, who has an answer by then."""
         if not first.done():
-            with self._waits():
+            with self._waits("link"):
                 first.result(60)
         self.save(run, way, self.b, store, 2)
 
     def _settle(self, crowd: Crowd) -> None:
-        """Until each client is answered or waits for the link."""
-        parted = self.both.parted()
-        crowd.settle(lambda: self._waiting if parted or self.moves else 0)
+        """Until each client is answered or waits for what does not come by itself."""
+        if self.both.parted():
+            crowd.settle(lambda: self._waiting.total())
+        else:  # over a whole link everybody is answered
+            crowd.settle(lambda: self._waiting["held"])
 
     def _meet(self) -> None:
         for db in (self.a, self.b):
@@ -239,8 +266,11 @@ class Homes:
             for db in (self.a, self.b):
                 tell_position(db)
                 self.kept_back += self.both.behind(db)
-            for link in self.both.links.values():
-                link.set(cut=False)
+            self._link(cut=False)
+
+    def _link(self, cut: bool) -> None:
+        for link in self.both.links.values():
+            link.set(cut=cut)
 
     # What goes wrong
 
@@ -249,7 +279,8 @@ class Homes:
         return _parted(self, slow_s)
 
     def handed_over(self) -> Any:
-        """A fault that is none: store 1 moves to B while a sale in A is under way."""
+        """A fault: store 1 moves to B while a sale and a price of it in A are under
+        way; then the regions do not reach each other until the evening."""
         return _handed_over(self)
 
 
@@ -257,20 +288,19 @@ class Homes:
 def _parted(homes: Homes, slow_s: float) -> Body:
     """Meter: bytes that were kept back until the link was mended."""
     homes.slow[homes.b] = slow_s
-    for link in homes.both.links.values():
-        link.set(cut=True)
+    homes._link(cut=True)
     yield lambda: homes.kept_back
     homes.slow[homes.b] = 0.0
-    for link in homes.both.links.values():
-        link.set(cut=False)
+    homes._link(cut=False)
 
 
-@fault("a store moves while a sale is under way")
+@fault("a store moves while its writes are under way")
 def _handed_over(homes: Homes) -> Body:
     """Meter: stores that have moved."""
     homes.moves = True
     yield lambda: homes.moved
     homes.moves = False
+    homes._link(cut=False)
 
 
 # The promise
