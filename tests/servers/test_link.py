@@ -1,9 +1,11 @@
 """Promises of the link: distance between two servers, in both runtimes."""
 
+import errno
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from promises import *  # noqa: F403
@@ -11,6 +13,7 @@ from timed import quickest
 
 from labkit import Edge, Link, Nginx, Origin, faults, wait_until
 from labkit.servers.base import side_by_side
+from labkit.servers.link import relay
 
 PAGE = "/products/7"
 
@@ -204,6 +207,26 @@ def test_a_link_to_nobody_closes_the_connection(lab):
         with pytest.raises(ConnectionResetError):  # at the connect, on a slow machine
             socket.create_connection(link.address(), timeout=5).recv(1)
     link.stop()
+
+
+def test_an_end_that_has_gone_meanwhile_keeps_nothing_from_the_others():
+    """What a line kept is passed on to all that are left."""
+
+    class Gone:
+        def is_closing(self):
+            return False
+
+        def write_eof(self):
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    line = relay.Direction()
+    line.cut = True
+    end = relay.End(line)
+    end.other = SimpleNamespace(transport=Gone())
+    arrived = []
+    line.kept = [(0, end._end), (0, lambda: arrived.append("the next"))]
+    line.set(delay=0.0, bandwidth=None, cut=False)
+    assert arrived == ["the next"]
 
 
 def test_an_edge_reaches_the_origin_by_the_link_and_waits_as_long(

@@ -104,7 +104,8 @@ class End(asyncio.Protocol):
 
     def _end(self) -> None:
         if not self.other.transport.is_closing():
-            self.other.transport.write_eof()
+            with contextlib.suppress(OSError):  # the other end has gone meanwhile
+                self.other.transport.write_eof()
 
     def connection_lost(self, error: Exception | None) -> None:
         gone = getattr(self, "other", None)
