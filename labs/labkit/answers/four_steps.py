@@ -21,6 +21,11 @@ def one_refused(history: History) -> None:
             look.value = before[-1].value
 
 
+def refused_and_kept(history: History) -> None:
+    """A save that fails, and its price is shown all the same."""
+    history.ops("write")[-1].outcome = "fail"
+
+
 def price_as_before(history: History) -> None:
     """A look shows the price that was saved last but one."""
     save = history.ops("write")[-1]
@@ -34,6 +39,7 @@ DAYS = (
     Day("a day on which a price that nobody saved is shown wrong", False,
         look_before_any_save),
     Day("a day on which one save is refused", False, one_refused),
+    Day("a day on which a save is refused, and shown", False, refused_and_kept),
     Day("a day on which one look shows the price before", False, price_as_before),
 )  # fmt: skip
 EXERCISES = {
