@@ -71,6 +71,8 @@ def test_a_release_ends_with_everybody_or_for_a_page_that_differs():
     assert ended(50) == "violated"
     assert ended(0, "/stores/1", ["/stores/1"]) == "holds"
     assert ended(0, "/stores/2", ["/stores/1"]) == "violated"
+    assert ended(1, "/stores/1", ["/stores/1"]) == "violated"
+    assert ended(100, "/stores/1", ["/stores/1"]) == "violated"
 
 
 def test_a_share_of_none_or_of_all_needs_no_hash():

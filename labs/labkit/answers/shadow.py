@@ -1,7 +1,7 @@
 """Answers to labs/shadow.ipynb: spoilers ahead."""
 
 from ..exercises import Day, check, exercise, number
-from ..history import History
+from ..history import History, Op
 
 
 def one_price_wrong(history: History) -> None:
@@ -19,11 +19,34 @@ def one_unanswered(history: History) -> None:
     look.outcome = "fail"
 
 
+def one_order_unanswered(history: History) -> None:
+    order = history.ops("checkout")[-1]
+    order.outcome = "unknown"
+
+
+def a_price_changes(history: History) -> None:
+    """Before the last forty visits, which open every page once more."""
+    looks = history.ops("read")
+    morning, later = looks[-41], looks[-40:]
+    page = later[-1].key
+    before = dict(history.ops("read back", key="prices")[-1].value)
+    told = {**before, page: [cents + 100 for cents in before[page]]}
+    for look in later:
+        look.value = told[look.key]
+    at = (morning.t_call + later[0].t_call) / 2
+    value = [[page, prices] for page, prices in told.items()]
+    history.add(
+        Op(0, "auditor", "read back", "prices", value, None, None, at, at, "ok")
+    )
+
+
 # what the recorded runs do not show, or not alone
 DAYS = (
     Day("a day on which one price is a cent too low", False, one_price_wrong),
     Day("a day on which an order is lost", False, an_order_lost),
     Day("a day on which one visit gets no answer", False, one_unanswered),
+    Day("a day on which one order gets no answer", False, one_order_unanswered),
+    Day("a day on which a seller raises prices at noon", True, a_price_changes),
 )
 EXERCISES = {
     "a small canary": exercise(
