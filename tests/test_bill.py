@@ -99,6 +99,21 @@ def test_what_was_bought_pays_when_it_was_said_to(months, falls, state):
     assert bill.pays_as_said(seen, prices=PRICES, wide=2).state == state
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"rent": -11}, {"rent": 0.5}, {"rent": 1, "buy": -1}]
+    + [{"rent": 1, "buy": 1, "pays_within": months} for months in (9, (9, 3), "ab")],
+)
+def test_a_plan_that_cannot_be_is_refused_where_it_is_made(given):
+    with pytest.raises(ValueError, match=r"a Plan rents|pays_within is"):
+        Plan(**given)
+
+
+def test_who_returns_no_plan_is_told_so():
+    with pytest.raises(TypeError, match="a Plan is wanted for month 1, and not None"):
+        played(lambda known: None)
+
+
 def test_where_no_month_was_planned_or_paid_nothing_is_said():
     for seen in (
         bill.not_too_dear(History(), prices=PRICES, times=2),

@@ -1,6 +1,34 @@
 """Answers to labs/the_bill.ipynb: spoilers ahead."""
 
-from ..exercises import exercise, guardrail, number
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..exercises import (
+    Grade,
+    exercise,
+    function,
+    guardrail,
+    number,
+    on_another_day,
+    unfit,
+)
+
+ENDS = 1, 5, 7, 9, 12, 18  # months of campaign
+
+
+@function("known")
+def another_rule(answer: Any, proof: Any, ends: Callable[..., Any]) -> Grade:
+    """A guardrail, and one that keeps the promise whenever the campaign ends."""
+    if answer is proof.guardrail:
+        return unfit("that is the rule of the lab, and it looks at money.")
+    grade = guardrail()(answer, proof=proof)
+    for after in ENDS:
+        if grade.correct:
+            when = f"when the campaign ends after {after} months"
+            grade, _ = on_another_day(proof, answer, partial(ends, after), when)
+    return grade
+
 
 EXERCISES = {
     "a reservation": exercise(
@@ -10,7 +38,7 @@ EXERCISES = {
         "12 × 2/3.",
     ),
     "another rule": exercise(
-        guardrail(),
+        another_rule,
         "For how many months must the machines be needed until they have paid?",
         "`PRICES.pays_after(machines)` gives the months, None where they never do.",
         "Buy when the peak has been as high for at least so many months, and name the "

@@ -92,6 +92,25 @@ class Plan:
     buy: int = 0
     pays_within: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        for machines in (self.rent, self.buy):
+            if not isinstance(machines, int) or machines < 0:
+                raise ValueError(
+                    "a Plan rents and buys whole machines, none or more, and not"
+                    f" {machines!r}"
+                )
+        if self.pays_within is not None:
+            try:
+                least, most = self.pays_within
+                right = 0 <= least <= most
+            except (TypeError, ValueError):
+                right = False
+            if not right:
+                raise ValueError(
+                    "pays_within is two numbers of months, the least and the most, and"
+                    f" not {self.pays_within!r}"
+                )
+
 
 Way = Callable[[Known], Plan]
 
@@ -132,6 +151,8 @@ class Books:
         for month, peak in enumerate(peaks):
             key = f"month {month + 1}"
             plan = way(Known(month, peak, tuple(peaks[:month]), owned))
+            if not isinstance(plan, Plan):
+                raise TypeError(f"a Plan is wanted for {key}, and not {plan!r}")
             once = self.prices.once(plan.buy) if plan.buy else 0.0
             owned += plan.buy
             running = self.prices.owning(owned) + self.prices.renting(plan.rent)
