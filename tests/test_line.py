@@ -6,7 +6,7 @@ import pytest
 
 from labkit import History, Op
 from labkit.shop import line
-from labkit.shop.line import Station, Week
+from labkit.shop.line import Decision, Station, Week
 
 POOL = Station("pool", servers=6, service=2.0, held=0.8, working=0.3, waiting=4.0)
 
@@ -32,6 +32,22 @@ def decided(week=1, change=(), expects=20.0, rent=62.0, orders=2):
 def came(week=1, took=20):
     value = asdict(Week(week, 2, took, (POOL,)))
     return Op(0, "monitor", "figure", "week", value, outcome="ok")
+
+
+@pytest.mark.parametrize(
+    ("change", "expects"),
+    [
+        (None, 1),
+        ("pool", 1),
+        ({"disk": 1}, 1),
+        ({"pool": 0}, 1),
+        ({"pool": 1.5}, 1),
+        ({}, "soon"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused_where_it_is_made(change, expects):
+    with pytest.raises((TypeError, ValueError), match=r"Decision|station|ticks"):
+        Decision(change, expects)
 
 
 def test_a_station_serves_at_most_its_servers_divided_by_their_work():

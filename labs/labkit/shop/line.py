@@ -180,6 +180,20 @@ class Decision:
     change: Mapping[str, int]
     expects: float | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.change, Mapping):
+            told = "a Decision changes servers by station, {'pool': 6}, and not"
+            raise TypeError(f"{told} {self.change!r}")
+        for name, servers in self.change.items():
+            if name not in STATIONS:
+                raise ValueError(f"no station is called {name!r}: {STATIONS}")
+            if not isinstance(servers, int) or servers < 1:
+                told = f"a station has whole servers, at least one: {name} {servers!r}"
+                raise ValueError(told)
+        if not isinstance(self.expects, int | float | None):
+            told = f"ticks are expected, or None, and not {self.expects!r}"
+            raise TypeError(told)
+
 
 Way = Callable[[Week, int], Decision]
 
@@ -304,6 +318,8 @@ class Line:
         last = Rush(self, run, 0, end).of([*islice(orders, sizes[0])])
         for number, announced in enumerate(sizes[1:], start=1):
             decision = way(last, announced)
+            if not isinstance(decision, Decision):
+                raise TypeError(f"a Decision is wanted, and not {decision!r}")
             with run.call("team", "decide", f"week {number}", inner=True) as op:
                 op.value = dict(decision.change)
                 op.extra |= {"expects": decision.expects, "orders": announced}
