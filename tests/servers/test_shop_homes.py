@@ -9,8 +9,8 @@ from labkit import History, Lab, Link, Postgres
 from labkit.history import Op
 from labkit.shop import homes, regions
 
-HERE = SimpleNamespace(home=lambda stores, here, store: here)
-HOME = SimpleNamespace(home=lambda stores, here, store: stores.says(here, store))
+HERE = SimpleNamespace(home=lambda stores, here, store, table: here)
+HOME = SimpleNamespace(home=lambda stores, here, store, table: stores.says(here, store))
 REFUSES = """
 create or replace function home_is_here() returns trigger as $$ begin
     perform from homes where store_id = new.store_id
