@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from parted import two_regions
 
-from labkit import History, Lab, Link, Postgres
+from labkit import History
 from labkit.history import Op
-from labkit.shop import homes, regions
+from labkit.shop import homes
 
 HERE = SimpleNamespace(home=lambda stores, here, store, table: here)
 HOME = SimpleNamespace(home=lambda stores, here, store, table: stores.says(here, store))
@@ -23,13 +24,8 @@ create trigger at_home before update on stock
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[homes.Homes]:
-    lab = Lab("test_shop_homes")
-    names = "region_a", "region_b"
-    a, b = [Postgres(settings=regions.SETTINGS, name=name) for name in names]
-    links = {a: Link(to=a, name="from_a"), b: Link(to=b, name="from_b")}
-    lab.start(a, b, *links.values())
-    yield homes.Homes(regions.Regions(lab, links, more=homes.TABLES))
-    lab.close()
+    with two_regions("test_shop_homes", homes.TABLES) as both:
+        yield homes.Homes(both)
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from random import Random
 
 import psycopg
 import pytest
+from parted import two_regions
 
-from labkit import History, Lab, Link, Postgres, faults
+from labkit import History, faults
 from labkit.history import Op
 from labkit.shop import Crowd, Order, failover, regions
 
@@ -16,13 +17,8 @@ ORDER = Order(7, 1, product=1, quantity=1, amount_cents=637)
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[regions.Regions]:
-    lab = Lab("test_shop_regions")
-    names = "region_a", "region_b"
-    a, b = [Postgres(settings=regions.SETTINGS, name=name) for name in names]
-    links = {a: Link(to=a, name="from_a"), b: Link(to=b, name="from_b")}
-    lab.start(a, b, *links.values())
-    yield regions.Regions(lab, links)
-    lab.close()
+    with two_regions("test_shop_regions") as both:
+        yield both
 
 
 @pytest.fixture
