@@ -140,8 +140,22 @@ def in_turn(units: list[str]) -> dict[str, float]:
     )
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each reason, however many tests it keeps from running."""
+def to_run_again(stats: dict[str, list[pytest.TestReport]]) -> list[str]:
+    """What pytest is asked for so that whatever failed runs again: a notebook as a
+    whole, whose cells need each other, else the test."""
+    reports = [*stats.get("failed", []), *stats.get("error", [])]
+    names = (report.nodeid for report in reports)
+    return sorted({n.partition("::")[0] if ".ipynb::" in n else n for n in names})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int
+) -> None:
+    """What has failed, for `tools/again.py`, which names a file for it; and one line
+    for each reason, however many tests it keeps from running."""
+    kept = os.environ.get("LABS_FAILED")
+    if kept and exitstatus == pytest.ExitCode.TESTS_FAILED:
+        Path(kept).write_text(json.dumps(to_run_again(terminalreporter.stats)))
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])

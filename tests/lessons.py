@@ -14,6 +14,7 @@ runs recorded; what comes after the last proof is left out.
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import json
 import sys
 import tempfile
@@ -118,6 +119,7 @@ def break_in_passing() -> None:
 
     def run(proof: Proof, *args: Any, **more: Any) -> Run:
         made = real_run(proof, *args, **more)
+        print(f"{made.title}: {made.seconds:.1f} s", file=sys.stderr)
         if not judged_alike(proof, made):
             of(proof).unlike.append(made.title)
         return made
@@ -235,7 +237,11 @@ def is_the_labs(place: str, path: Path) -> bool:
     return place.startswith(f"{path.name}:") or "/labkit/shop/" in place
 
 
+LATE = 240  # seconds; then it tells where it stands, before it is stopped
+
+
 def main(path: Path, mutant: str = "") -> None:
+    faulthandler.dump_traceback_later(LATE)
     if mutant:
         break_for_good(mutant)
     else:

@@ -18,19 +18,22 @@ ALLOWED = tomllib.loads((ROOT / "tests" / "lessons.toml").read_text())
 
 
 def run(*words):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "lessons.py"), *map(str, words)],
-        cwd=ROOT / "labs",
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT / 'labs'}{os.pathsep}{ROOT / 'tools'}",
-            "MPLBACKEND": "agg",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "tests" / "lessons.py"), *map(str, words)],
+            cwd=ROOT / "labs",
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{ROOT / 'labs'}{os.pathsep}{ROOT / 'tools'}",
+                "MPLBACKEND": "agg",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"{late}\n{(late.stderr or b'').decode()}")
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda path: path.stem)

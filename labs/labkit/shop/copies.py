@@ -7,6 +7,7 @@ broken runs have the same schedule. All waits are for what brokers say.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -71,8 +72,9 @@ class Copies(Topics):
             self._steps.pop(0)()
 
     def ready(self, **settings: Any) -> KafkaProducer:
-        """A producer that knows the topic before anything goes wrong. It is told of the
-        brokers that answer: a frozen one would hold it for half a minute."""
+        """A producer that knows the topic. It is told of the brokers that answer, and
+        learns of all others from them: made while one is frozen it may ask that one,
+        ten seconds and more in vain, so it is made before."""
         places = [self.nodes[number].machine.address() for number in self.running()]
         known = ",".join(f"{host}:{port}" for host, port in places)
         producer = self.kafka.producer(**{"bootstrap_servers": known, **settings})
@@ -124,8 +126,10 @@ class Copies(Topics):
 
         again: None: the producer goes on trying, and its answer is waited for. Else a
         rule, again(n, orders in the log now), by which the shop itself sends an order
-        again through a new producer, made with `settings`.
+        again through a new producer, made with `settings`. Half a minute is enough for
+        all of them.
         """
+        end = time.monotonic() + 30
         told = {op.value for op in run.history.ops("produce", outcome="ok")}
         doubt = sorted(sent.keys() - told)
         if again and doubt:
@@ -133,9 +137,10 @@ class Copies(Topics):
         for n in doubt:
             with refusable(run, f"customer {n}", "produce", "orders", n, inner=True):
                 if again is None:
-                    sent[n].get(30)
+                    sent[n].get(max(0, end - time.monotonic()))
                 elif again(n, there):
-                    self.order(producer, n).get(30)
+                    answer = self.order(producer, n)
+                    answer.get(max(0, end - time.monotonic()))
 
     def pack(self, run: Run) -> None:
         """A packer reads the topic to its end and packs, recorded, what is in it."""
