@@ -192,6 +192,15 @@ def test_a_knob_of_the_lab_does_not_pass_for_a_number_by_definition() -> None:
     assert not complaints(page(incident="{given}`Twelve` reasons."))
 
 
+@pytest.mark.parametrize("before", ["", "It was noon. ", "**At noon.** ", "Was it? "])
+def test_a_number_in_words_that_begins_a_sentence_has_a_capital(before: str) -> None:
+    (found,) = complaints(
+        page(incident=before + "{measured}`x:facts.salts|words` came.")
+    )
+    assert "begins a sentence" in found
+    assert not complaints(page(incident="Of {measured}`x:facts.salts|words` one came."))
+
+
 def test_a_number_by_definition_is_a_number() -> None:
     (found,) = complaints(page(incident="It is {given}`many`."))
     assert "gives no number" in found

@@ -189,6 +189,14 @@ def drawings_show_what_a_lab_has(chapter: Chapter) -> Iterator[str]:
                 yield f"{number} in a drawing is neither fact nor knob: {text}"
 
 
+SMALL = re.compile(r"(?:^|[.?!]\*{0,2} )(\{measured\}`[^`]*\|words`)", re.M)
+
+
+def a_number_in_words_begins_a_sentence_large(chapter: Chapter) -> Iterator[str]:
+    for found in SMALL.findall(prose(chapter.text)):
+        yield f"{found} begins a sentence, so it is |Words"
+
+
 # --- the answer ---
 
 FOLDED = re.compile(r"^:{3,}\{admonition\}[^\n]*\n:class: dropdown$", re.M)
@@ -216,6 +224,7 @@ RULES: list[Rule] = [
     no_number_of_the_lab_is_typed,
     no_knob_passes_for_given,
     drawings_show_what_a_lab_has,
+    a_number_in_words_begins_a_sentence_large,
     the_answer_is_folded,
 ]
 

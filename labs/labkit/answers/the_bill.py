@@ -15,18 +15,24 @@ from ..exercises import (
 )
 
 ENDS = 1, 5, 7, 9, 12, 18  # months of campaign
+SMALLER = 60, 16  # orders/s and months of one that never pays for machines
 
 
 @function("known")
 def another_rule(answer: Any, proof: Any, ends: Callable[..., Any]) -> Grade:
-    """A guardrail, and one that keeps the promise whenever the campaign ends."""
+    """A guardrail, and one that keeps the promise whenever the campaign ends, and in a
+    small one: so many months, whatever is needed, are no rule."""
     if answer is proof.guardrail:
         return unfit("that is the rule of the lab, and it looks at money.")
     grade = guardrail()(answer, proof=proof)
-    for after in ENDS:
+    peak, months = SMALLER
+    days = {
+        f"when the campaign ends after {after} months": partial(ends, after)
+        for after in ENDS
+    } | {f"in a campaign of {peak} orders a second": partial(ends, months, peak=peak)}
+    for when, fault in days.items():
         if grade.correct:
-            when = f"when the campaign ends after {after} months"
-            grade, _ = on_another_day(proof, answer, partial(ends, after), when)
+            grade, _ = on_another_day(proof, answer, fault, when)
     return grade
 
 

@@ -127,18 +127,24 @@ class Books:
         self.months = months
         self.peak = peak
         self.share = share
-        self._falls: tuple[int, float] | None = None
+        self._falls: tuple[int, float, float] | None = None
 
     @fault("the campaign ends")
-    def campaign_ends(self, after: int, then: float) -> Body:
-        """After so many months the peak is another. Meter: by how much lower."""
-        self._falls = after, then
-        yield lambda: self.peak - then
+    def campaign_ends(
+        self, after: int, then: float, peak: float | None = None
+    ) -> Body:
+        """After so many months the peak is another. Meter: by how much lower.
+
+        peak: of the campaign, where it is not that of the books.
+        """
+        high = peak or self.peak
+        self._falls = after, high, then
+        yield lambda: high - then
         self._falls = None
 
     def peaks(self) -> list[float]:
-        after, then = self._falls or (self.months, self.peak)
-        return [self.peak if month < after else then for month in range(self.months)]
+        after, high, then = self._falls or (self.months, self.peak, self.peak)
+        return [high if month < after else then for month in range(self.months)]
 
     def orders(self, peak: float) -> int:
         """Of a month."""
