@@ -7,7 +7,8 @@ error, in time or after the lease has run out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
 COUNTED = {"shared_preload_libraries": "pg_stat_statements"}  # for `Pages.asked`
 
 # one statement for every store, as pg_stat_statements counts; the store is in the text,
-# so that pg_stat_activity tells which page is being made
+# so that pg_stat_activity tells which page is being made. Its prices are those of its
+# first moment; it passes the store's gate, which is open unless somebody holds it, and
+# then takes its time
 MAKE = """select max(version), json_agg(price_cents order by id)
- from products, pg_sleep({seconds}) where store_id = {store}"""
+ from products, (select pg_sleep({seconds})
+  from (select pg_advisory_xact_lock_shared({store})) gate) slow
+ where store_id = {store}"""
+HOLD = "select pg_advisory_xact_lock({store})"
 MAKING = """select pid from pg_stat_activity where state = 'active'
  and query like 'select max(version), json_agg%%' and query like %s
  and coalesce(wait_event, '') like %s
@@ -63,6 +69,7 @@ class Pages:
         self.ms = ms
         self.shop = tables.Tables(db)
         self.pool = tables.pool(db.primary, connections)
+        self.after_query: Callable[[str], None] = lambda page: None  # for faults
 
     def make(
         self, run: Recorder, client: str, page: str, token: str | None = None
@@ -78,6 +85,7 @@ class Pages:
             with self.pool.connection() as session:
                 row: Any = session.execute(query.encode()).fetchone()
             op.version = row[0]
+        self.after_query(page)
         return {"version": row[0], "prices": row[1]}
 
     def save(self, run: Recorder, page: str, cents: int, inner: bool = False) -> None:
@@ -110,7 +118,7 @@ class Pages:
     def being_made(self, page: str, event: str = "%") -> list[int]:
         """The backends that make this page now, the one that began first in front.
 
-        event: what they wait for; "PgSleep": the prices are read.
+        event: what they wait for; "advisory": the prices are read.
         """
         of_store = f"%store_id = {store_of(page)}"
         found = self.db.primary.sql(MAKING, [of_store, event])
@@ -129,10 +137,20 @@ class Pages:
 
         return wait_until(enough, 10, f"{page} is not being made by {by}")
 
-    def until_read(self, page: str) -> None:
-        """Wait until a rebuild of this page has read the prices, and goes on."""
-        late = f"no rebuild of {page} has read its prices"
-        wait_until(lambda: self.being_made(page, "PgSleep"), 10, late)
+    @contextmanager
+    def unfinished(self, page: str) -> Iterator[Callable[[], None]]:
+        """No rebuild of this page ends inside the block, nor for its `ms` afterwards.
+
+        Yields a function that waits until one has read the prices, and goes on.
+        """
+
+        def until_read() -> None:
+            late = f"no rebuild of {page} has read its prices"
+            wait_until(lambda: self.being_made(page, "advisory"), 10, late)
+
+        hold = HOLD.format(store=store_of(page))
+        with tables.left_open(self.db.primary, hold, name="gate"):
+            yield until_read
 
     def newest(self, page: str) -> int:
         """The latest version of a page's prices."""
@@ -233,21 +251,15 @@ def fill_held_up(pages: Pages, page: str, ms: int) -> faults.Body:
     """
     held: list[int] = []
 
-    def hold() -> None:
-        pages.until_read(page)
-        pages.cache.client_pause(60_000, all=False)
-        try:
-            in_time = bool(pages.being_made(page))  # so the fill is yet to come
-            late = f"{page} is being made for ever"
-            wait_until(lambda: not pages.being_made(page), 10, late)
-            carts.until_ms(pages.cache, carts.now_ms(pages.cache) + ms)
-            held.append(ms * in_time)
-        finally:
-            pages.cache.client_unpause()
+    def hold(made: str) -> None:
+        if made == page and not held:
+            pages.cache.client_pause(ms, all=False)
+            held.append(ms)
 
-    with Crowd() as aside:
-        aside.send(hold)
-        yield lambda: sum(held)
+    pages.after_query = hold
+    yield lambda: sum(held)
+    pages.after_query = lambda page: None
+    pages.cache.client_unpause()
 
 
 @faults.fault("rebuilds are cancelled")
