@@ -806,7 +806,7 @@ def small_book(tmp_path):
         said, out = io.StringIO(), tmp_path / "out"
         sys.path.append(str(ROOT / "book" / "_ext"))
         extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
-        extensions += ["server_table", "check_table", "what_hurts"]
+        extensions += ["server_table", "check_table", "chapter_tables"]
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
