@@ -32,7 +32,7 @@ def main(command: list[str]) -> int:
         return subprocess.call(command)
     lab = Lab("cluster")
     try:
-        cluster = lab.start(Kubernetes(images=pods.IMAGES))
+        cluster = lab.start(Kubernetes(images=pods.IMAGES, metrics=True))
     except (RuntimeUnavailable, StartFailed) as error:
         print(error, file=sys.stderr)
         return 1

@@ -121,6 +121,13 @@ def test_a_cluster_of_ones_own_is_used_and_left_as_it_was(named):
     core.delete_namespace(mine)
 
 
+def test_a_cluster_of_ones_own_without_metrics_is_told_in_one_sentence(named):
+    lab = Lab("unmeasured")
+    with pytest.raises(RuntimeUnavailable, match="has no metrics-server"):
+        lab.start(Kubernetes(metrics=True))
+    lab.close()
+
+
 KERNEL = """
 import os
 from labkit import Kubernetes, Lab

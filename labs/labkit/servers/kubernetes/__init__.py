@@ -29,6 +29,13 @@ ELSEWHERE = (
     f"or name the kubeconfig of a cluster of your own: {VARIABLE}=~/.kube/config"
 )
 CONNECTIONS = 64  # at once, to the API server
+METRICS = "/apis/metrics.k8s.io/v1beta1"
+NO_METRICS = (
+    f"The cluster of {VARIABLE} has no metrics-server, without which its autoscaler "
+    "sees nothing. Install it (minikube addons enable metrics-server; kind and Docker "
+    "Desktop: the manifest of kubernetes-sigs/metrics-server, with "
+    f"--kubelet-insecure-tls), or unset {VARIABLE}: K3s is then started in a container"
+)
 
 
 class Cluster(Node):
@@ -75,19 +82,21 @@ class Cluster(Node):
 
 class Kubernetes(Server[Cluster]):
     """A cluster for a lab. images: of its pods, which K3s is handed by the engine.
+    metrics: whether its autoscaler is wanted, and so a metrics-server.
 
     Where LABS_KUBECONFIG names a kubeconfig, that cluster is used, and pulls the images
     itself. Nothing in it is touched but namespaces made by `namespace`, which end with
     the lab. Otherwise K3s is started in a container. `start` raises RuntimeUnavailable
-    where neither is to be had.
+    where neither is to be had, or the cluster lacks the metrics-server that is wanted.
     """
 
     package = __name__
     product = "Kubernetes"
 
-    def __init__(self, images: Sequence[str] = ()) -> None:
+    def __init__(self, images: Sequence[str] = (), metrics: bool = False) -> None:
         super().__init__()
         self.images = tuple(images)
+        self.metrics = metrics
         self.namespaces: list[Namespace] = []
         self._numbers = itertools.count(1)
 
@@ -95,12 +104,21 @@ class Kubernetes(Server[Cluster]):
         if path := os.environ.get(VARIABLE):
             machine: Any = OwnCluster(runtime, path)
         elif runtime.has(self.package):
-            machine = runtime.machine(self.package, "cluster", images=self.images)
+            machine = runtime.machine(
+                self.package, "cluster", images=self.images, metrics=self.metrics
+            )
         else:
             raise RuntimeUnavailable(ELSEWHERE)
         self._prefix = in_cluster(runtime.session.id)
         self.node = Cluster(machine)
         self.nodes = [self.node]
+
+    def start(self) -> None:
+        super().start()
+        # K3s' own comes up by itself, some seconds after its node
+        theirs = isinstance(self.node.machine, OwnCluster)
+        if theirs and self.metrics and get(self.node.api, METRICS).status != 200:
+            raise RuntimeUnavailable(NO_METRICS)
 
     def namespace(self) -> Namespace:
         """A new one, empty, that ends with the lab."""

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 IMAGES = "/var/lib/rancher/k3s/agent/images"  # K3s takes in what lies there
-OFF = ("traefik", "servicelb", "local-storage", "coredns", "metrics-server")
+METRICS = "metrics-server"
+OFF = ("traefik", "servicelb", "local-storage", "coredns", METRICS)
 
 
 class Container(ContainerMachine):
     """images: of the pods. The engine pulls them once and hands them on; K3s alone
-    would pull them again for each cluster.
+    would pull them again for each cluster. metrics: whether the metrics-server is on,
+    the one of K3s' extras that a lab may need.
 
     As testcontainers' K3SContainer starts it, but for three things. The machine's own
     cgroups are not mounted, which breaks pods where they are of version 2. The port is
@@ -37,16 +39,22 @@ class Container(ContainerMachine):
     stop_within = 1  # seconds; nothing in it is wanted again
 
     def __init__(
-        self, runtime: ContainerRuntime, name: str, images: Sequence[str] = ()
+        self,
+        runtime: ContainerRuntime,
+        name: str,
+        images: Sequence[str] = (),
+        metrics: bool = False,
     ) -> None:
         super().__init__(runtime, name)
         self.images = images
+        self.metrics = metrics
 
     def files(self) -> dict[str, str]:
         return {}
 
     def command(self) -> list[str]:
-        return ["server", f"--disable={','.join(OFF)}", "--tls-san=127.0.0.1"]
+        off = [extra for extra in OFF if not (self.metrics and extra == METRICS)]
+        return ["server", f"--disable={','.join(off)}", "--tls-san=127.0.0.1"]
 
     def kubeconfig(self) -> dict[str, Any]:
         """Once it is written: Cluster.answers asks until then. Raises OSError."""

@@ -68,7 +68,7 @@ class Pod:
 class Namespace:
     """Made empty, with its account, without which pods are refused.
 
-    name, labels: as the cluster knows it. core, apps, custom: the official clients.
+    name, labels: as the cluster knows it. core, apps, scaling: the official clients.
     Raises RuntimeUnavailable where this user may make none.
     """
 
@@ -77,7 +77,9 @@ class Namespace:
         self.name = name
         self.core = client.CoreV1Api(api)
         self.apps = client.AppsV1Api(api)
+        self.scaling = client.AutoscalingV2Api(api)
         self.slices = client.DiscoveryV1Api(api)
+        self._groups = {"apps/v1": self.apps, "autoscaling/v2": self.scaling}
         body = {"metadata": {"name": name, "labels": dict(labels)}}
         try:
             self.core.create_namespace(body)
@@ -106,7 +108,7 @@ class Namespace:
         """Make or change objects, as `kubectl apply --server-side` does."""
         for manifest in manifests:
             kind = re.sub(r"(?<!^)([A-Z])", r"_\1", manifest["kind"]).lower()
-            group = self.apps if manifest["apiVersion"] == "apps/v1" else self.core
+            group = self._groups.get(manifest["apiVersion"], self.core)
             getattr(group, f"patch_namespaced_{kind}")(
                 manifest["metadata"]["name"],
                 self.name,
@@ -115,6 +117,11 @@ class Namespace:
                 force=True,
                 _content_type="application/apply-patch+yaml",
             )
+
+    def scale(self, app: str, pods: int) -> None:
+        """Have a Deployment want so many pods, as `kubectl scale` does."""
+        body = {"spec": {"replicas": pods}}
+        self.apps.patch_namespaced_deployment_scale(app, self.name, body)
 
     def drop(self, app: str) -> None:
         """Have a Deployment end, its pods killed."""
