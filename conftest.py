@@ -19,7 +19,7 @@ SERVERS = HERE / "tests" / "servers"
 RUNS = HERE / "labs" / "runs.json"
 A_LAB = 1.0e9  # bytes that one worker's servers may need
 SITE, LESSONS = "tests/test_site.py", "tests/test_lessons.py"
-KUBERNETES = "tests/servers/test_kubernetes.py"
+KUBERNETES = ("tests/servers/test_kubernetes.py", "tests/servers/test_argocd.py")
 PAGE = re.compile(r"\[(\S+\.html)")
 LAB = re.compile(r"^labs/(\w+)\.ipynb|\[(\w+)\]$")
 

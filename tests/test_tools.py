@@ -162,6 +162,7 @@ def test_no_command_is_told_how_it_is_used(capsys) -> None:
         ("labs/probes.ipynb::Cell 0", True),
         ("tests/test_lessons.py::test_each[rollout]", True),
         ("tests/servers/test_kubernetes.py::test_it", True),
+        ("tests/servers/test_argocd.py::test_it", True),
         ("labs/one_bound.ipynb::Cell 0", False),
         ("tests/test_lessons.py::test_each[one_bound]", False),
         ("tests/test_stored.py::test_it[probes]", False),  # reads what is stored

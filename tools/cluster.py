@@ -20,6 +20,7 @@ from book_model import ROOT
 sys.path.append(str(ROOT / "labs"))
 
 from labkit import Kubernetes, Lab, RuntimeUnavailable, StartFailed
+from labkit.servers import argocd
 from labkit.servers.kubernetes.own import VARIABLE
 from labkit.shop import pods
 
@@ -32,7 +33,8 @@ def main(command: list[str]) -> int:
         return subprocess.call(command)
     lab = Lab("cluster")
     try:
-        cluster = lab.start(Kubernetes(images=pods.IMAGES, metrics=True))
+        images = [*pods.IMAGES, *argocd.IMAGES]
+        cluster = lab.start(Kubernetes(images=images, metrics=True))
     except (RuntimeUnavailable, StartFailed) as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@
     redis/bench.py       how soon it can be used, and the plain way beside it
 
 One of process.py and container.py is enough; the others are for those that need them.
+What runs in a cluster (argocd) has pods.py, with `Pods`, in place of these two.
 Nothing else has to be told of a new package. LABS_SERVERS may name folders (with ":"
 between them) that hold further ones.
 """

@@ -20,6 +20,7 @@ from .api import get
 T = TypeVar("T")
 
 NOT_PULLED = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
+APPLY = "application/apply-patch+yaml"
 AT_ONCE = {"grace_period_seconds": 0, "propagation_policy": "Background"}
 
 
@@ -78,8 +79,8 @@ class Namespace:
         self.core = client.CoreV1Api(api)
         self.apps = client.AppsV1Api(api)
         self.scaling = client.AutoscalingV2Api(api)
+        self.custom = client.CustomObjectsApi(api)
         self.slices = client.DiscoveryV1Api(api)
-        self._groups = {"apps/v1": self.apps, "autoscaling/v2": self.scaling}
         body = {"metadata": {"name": name, "labels": dict(labels)}}
         try:
             self.core.create_namespace(body)
@@ -107,25 +108,37 @@ class Namespace:
     def apply(self, *manifests: dict[str, Any]) -> None:
         """Make or change objects, as `kubectl apply --server-side` does."""
         for manifest in manifests:
-            kind = re.sub(r"(?<!^)([A-Z])", r"_\1", manifest["kind"]).lower()
-            group = self._groups.get(manifest["apiVersion"], self.core)
-            getattr(group, f"patch_namespaced_{kind}")(
-                manifest["metadata"]["name"],
-                self.name,
-                manifest,
-                field_manager="labs",
-                force=True,
-                _content_type="application/apply-patch+yaml",
-            )
+            group, _, version = manifest["apiVersion"].rpartition("/")
+            kind, name = manifest["kind"], manifest["metadata"]["name"]
+            as_applied = {
+                "field_manager": "labs",
+                "force": True,
+                "_content_type": APPLY,
+            }
+            if group:
+                self.custom.patch_namespaced_custom_object(
+                    group,
+                    version,
+                    self.name,
+                    plural(kind),
+                    name,
+                    manifest,
+                    **as_applied,
+                )
+            else:
+                patch = getattr(self.core, f"patch_namespaced_{snake_case(kind)}")
+                patch(name, self.name, manifest, **as_applied)
 
     def scale(self, app: str, pods: int) -> None:
         """Have a Deployment want so many pods, as `kubectl scale` does."""
         body = {"spec": {"replicas": pods}}
         self.apps.patch_namespaced_deployment_scale(app, self.name, body)
 
-    def drop(self, app: str) -> None:
-        """Have a Deployment end, its pods killed."""
-        self.apps.delete_namespaced_deployment(app, self.name, body=AT_ONCE)
+    def drop(self, app: str, kind: str = "Deployment") -> None:
+        """Have a Deployment end, or another kind that has pods, its pods killed."""
+        self.custom.delete_namespaced_custom_object(
+            "apps", "v1", self.name, plural(kind), app, body=AT_ONCE
+        )
         for pod in self.pods(app):
             self.end(pod.name)
 
@@ -248,6 +261,15 @@ class Namespace:
                 stdin=False,
                 tty=False,
             )
+
+
+def plural(kind: str) -> str:
+    """As addresses of the API have the kinds that labs use."""
+    return f"{kind.lower()}s"
+
+
+def snake_case(kind: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", kind).lower()
 
 
 def told(text: str) -> str:
