@@ -211,8 +211,15 @@ class ArgoCD(Server[Controller]):
         self._patch(name, {"operation": {"sync": sync}})
 
     def _patch(self, name: str, body: Any) -> None:
+        sort = "json-patch" if isinstance(body, list) else "merge-patch"
         self.space.custom.patch_namespaced_custom_object(
-            GROUP, VERSION, self.space.name, APPLICATIONS, name, body
+            GROUP,
+            VERSION,
+            self.space.name,
+            APPLICATIONS,
+            name,
+            body,
+            _content_type=f"application/{sort}+json",
         )
 
     def told(self, name: str) -> dict[str, Any]:
