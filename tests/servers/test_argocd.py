@@ -204,6 +204,11 @@ def test_it_is_not_installed_beside_another_ones(server, named):
     core.create_namespace({"metadata": {"name": "argocd"}})
     refused(r"already \(namespace argocd\)")
     core.delete_namespace("argocd")
+    wait_until(
+        lambda: "argocd" not in {n.metadata.name for n in core.list_namespace().items},
+        60,
+        "the namespace argocd does not end",
+    )
 
     def label(text):
         body = {"metadata": {"labels": {LABEL: text}}}

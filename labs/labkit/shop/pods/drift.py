@@ -1,0 +1,444 @@
+"""Three regions that Git describes, and hands that change one of them.
+
+    shops = pods.drift.Regions(lab.start(ArgoCD(cluster)))
+    shops.begin(run, way)   # version 2 in all regions
+    shops.strike()          # what goes wrong today: a change by hand, for one
+    shops.weeks_later()
+    shops.sale_begins()     # a commit
+    shops.sale_ends()       # taken back
+
+A region is a namespace here, one folder of the repository, and one Application.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ... import faults
+from ...history import History
+from ...proof import Run
+from ...servers.http import Refused
+from ...wait import wait_until
+from ..crowd import at_once
+from ..records import figure
+from . import PATIENCE_S, SHOP, Manifest, container_of, named, pod_spec, probe, service
+from .releases import NoAnswer
+
+if TYPE_CHECKING:
+    from ...servers.argocd import ArgoCD, Delivery
+
+PROGRAM = Path(__file__).with_name("region.py")
+REGIONS = ("eu", "us", "asia")
+ONE = "us"  # the one that is changed by hand
+VERSION_AT = "/spec/template/metadata/labels/version"
+NO_COMMIT, EVERY_SYNC, OUT_OF_SYNC = (
+    "a sync without a commit",
+    "every sync",
+    "OutOfSync when it is looked at",
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How regions are kept as Git says.
+
+    by: "Argo CD", or "pipeline", which sets in each region what a commit changes.
+    heals: whether Argo CD undoes what is not in Git, or syncs at a commit only.
+    ignored: pointers into a Deployment, which are neither compared nor changed.
+    alert: what calls somebody, one of the words of this module, or "". states: whether
+    Git says that there is no sale, or nothing about it. back: how the sale is taken
+    back, "git revert" or "by hand". commits: whether there are any.
+    """
+
+    by: str = "Argo CD"
+    heals: bool = True
+    ignored: tuple[str, ...] = ()
+    alert: str = NO_COMMIT
+    states: bool = True
+    back: str = "git revert"
+    commits: bool = True
+
+    @property
+    def policy(self) -> Manifest:
+        """The fields of an Application."""
+        options = ["RespectIgnoreDifferences=true"] * bool(self.ignored)
+        automated = {"prune": True, "selfHeal": self.heals}
+        made: Manifest = {
+            "syncPolicy": {"automated": automated, "syncOptions": options}
+        }
+        if self.ignored:
+            ignores = {"group": "apps", "kind": "Deployment"}
+            made["ignoreDifferences"] = [{**ignores, "jsonPointers": [*self.ignored]}]
+        return made if self.by == "Argo CD" else BY_NOBODY
+
+
+BY_NOBODY: Manifest = {"syncPolicy": {"syncOptions": []}}
+
+
+def manifests(sale: str) -> str:
+    """A region as Git has it. sale: "on", "off", or "" to say nothing about it."""
+    env = {"SALE": sale} if sale else {}
+    container = container_of(PROGRAM, env, {"readinessProbe": probe("/page")})
+    version = {"fieldRef": {"fieldPath": "metadata.labels['version']"}}
+    container["env"].append({"name": "VERSION", "valueFrom": version})
+    shop = {
+        **named("apps/v1", "Deployment", SHOP),
+        "spec": {
+            "replicas": 1,
+            "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "selector": {"matchLabels": {"app": SHOP}},
+            "template": {
+                "metadata": {"labels": {"app": SHOP, "version": "v2"}},
+                "spec": {
+                    **pod_spec(),
+                    "containers": [container],
+                    "volumes": [{"name": "program", "configMap": {"name": "program"}}],
+                },
+            },
+        },
+    }
+    port = {"port": 80, "targetPort": 8080}
+    return yaml.safe_dump_all([shop, service(SHOP, SHOP, port)], sort_keys=False)
+
+
+class Regions:
+    """argo: started. took: by what, how many seconds it took each time."""
+
+    def __init__(self, argo: ArgoCD) -> None:
+        self.argo = argo
+        self.took: dict[str, list[float]] = {}
+        self.spaces = {region: argo.namespace() for region in REGIONS}
+        self._hand: Callable[[], None] | None = None  # what it does today
+        self._changes = 0  # that it made today
+        program = {PROGRAM.name: PROGRAM.read_text()}
+        for space in self.spaces.values():
+            space.apply({**named("v1", "ConfigMap", "program"), "data": program})
+
+    # --- the schedule ---
+
+    def begin(self, run: Run, way: Way) -> None:
+        """Version 2 in all regions, as in Git, without a sale."""
+        self.run, self.way, self.shown = run, way, "v2"
+        self._off = "off" if way.states else ""
+        self._by_hand: set[str] = set()  # regions in which there were changes by hand
+        self._told: set[str] = set()  # those of which somebody was told
+        self._deliver(BY_NOBODY)
+        head = self._commit("version 2", self._off)
+        for region in REGIONS:
+            self.argo.until(region, lambda now: now.operation != "Running", "end")
+            self.argo.sync(region, head)
+        self._settled(head)
+        self._deliver(way.policy)
+        self._looked()
+        self._served()
+        self._counted = self._syncs()
+
+    def strike(self) -> None:
+        """What a hand does today, it does now."""
+        if self._hand is not None:
+            self._hand()
+
+    def weeks_later(self, customers: int) -> None:
+        """All that can come of it has come; then customers open a page."""
+        if self._by_hand:
+            self._until_undone(self._by_hand)
+        self._look_at_alerts(commit=False)
+        self._rush(customers, "weeks later")
+
+    def sale_begins(self, customers: int) -> None:
+        """A commit switches the sale on, everywhere."""
+        if self.way.commits:
+            self._delivered("commit", lambda: self._commit("the sale", "on"), "on")
+            self.shown = "v2, sale"
+        self._look_at_alerts(commit=True)
+        self._rush(customers, "sale")
+
+    def sale_ends(self, customers: int) -> None:
+        """It is taken back."""
+        if self.way.back == "by hand":
+            for region in REGIONS:
+                self._change(region, env_of("SALE", self._off or None))
+            self._until_undone(REGIONS)
+            self._look_at_alerts(commit=False)
+        else:
+            if self.way.commits:
+                self._delivered("revert", self.argo.revert, self._off)
+                self.shown = "v2"
+            self._look_at_alerts(commit=True)
+        self._rush(customers, "taken back")
+
+    def audit(self) -> None:
+        """Of each region, whether somebody changed it and nobody was told, or was told
+        of nothing."""
+        for region in REGIONS:
+            hand, told = region in self._by_hand, region in self._told
+            figure(self.run, region, "untold", int(hand and not told))
+            figure(self.run, region, "called for nothing", int(told and not hand))
+
+    # --- hands ---
+
+    def put_back(self) -> faults.Fault:
+        """In the night, one region is put back to version 1, by hand. Meter: changes by
+        hand that the cluster took."""
+        labels = {"template": {"metadata": {"labels": {"version": "v1"}}}}
+        return self._by_a_hand("put back by hand", labels)
+
+    def switched_on(self) -> faults.Fault:
+        """In one region the sale is switched on, by hand. Meter: as above."""
+        return self._by_a_hand("switched on by hand", env_of("SALE", "on"))
+
+    def _by_a_hand(self, name: str, spec: Manifest) -> faults.Fault:
+        def body() -> faults.Body:
+            self._hand, self._changes = lambda: self._change(ONE, spec), 0
+            try:
+                yield lambda: self._changes
+            finally:
+                self._hand = None
+
+        return faults.Fault(name, body)
+
+    def _change(self, region: str, spec: Manifest) -> None:
+        """As `kubectl patch deployment shop` does."""
+        space = self.spaces[region]
+        before = self._deployment(region).metadata.generation
+        made = space.apps.patch_namespaced_deployment(
+            SHOP, space.name, {"spec": spec}, field_manager="kubectl-patch"
+        )
+        self._by_hand.add(region)
+        self._changes += made.metadata.generation > before
+
+    # --- how it is followed ---
+
+    def _deliver(self, policy: Manifest) -> None:
+        for region, space in self.spaces.items():
+            self.argo.deliver(region, f"regions/{region}", space, **policy)
+
+    def _commit(self, message: str, sale: str) -> str:
+        text = manifests(sale)
+        files = {f"regions/{region}/shop.yaml": text for region in REGIONS}
+        return self.argo.commit(message, files)
+
+    def _delivered(self, what: str, change: Callable[[], str], sale: str) -> None:
+        """Change Git; wait until all regions serve it."""
+        since = time.perf_counter()
+        head = change()
+        if self.way.by == "Argo CD":
+            self._settled(head)
+        else:  # the pipeline sets what the commit changes, and nothing else
+            for space in self.spaces.values():
+                body = {"spec": env_of("SALE", sale or None)}
+                space.apps.patch_namespaced_deployment(SHOP, space.name, body)
+        self._served()
+        self._note(what, since)
+
+    def _settled(self, head: str) -> None:
+        for region in REGIONS:
+            self.argo.settled(region, head)
+
+    def _looked(self) -> None:
+        """Have Argo CD look at all regions, and wait until it has."""
+        self.argo.refresh(*REGIONS)
+        for region in REGIONS:
+            self.argo.until(region, lambda now: now.looked, "look")
+
+    def _until_undone(self, regions: Iterable[str]) -> None:
+        """Wait for what comes of changes by hand: until Argo CD has undone them, where
+        it is set up so, and until it has looked where not."""
+        since = time.perf_counter()
+        for region in regions:
+            if not self._undoes(region):
+                continue
+            self.argo.until(
+                region,
+                lambda now: now.sync == "OutOfSync" or now.healed,
+                "see that somebody changed it",
+            )
+            self._note("seen", since)
+            self.argo.until(region, self._undone(region), "undo what was changed")
+            self._note("undone", since)
+        self._looked()
+        self._served()
+
+    def _undoes(self, region: str) -> bool:
+        """Whether Argo CD will undo what was changed by hand in this region."""
+        if self.way.by != "Argo CD" or not self.way.heals or self.way.ignored:
+            return False
+        return (
+            self.way.states
+            or self._deployment(region).spec.template.metadata.labels["version"] != "v2"
+        )
+
+    def _undone(self, region: str) -> Callable[[Delivery], bool]:
+        def undone(now: Delivery) -> bool:
+            quiet = now.sync == "Synced" and now.operation != "Running"
+            return quiet and self._syncs()[region] > self._counted[region]
+
+        return undone
+
+    def _served(self) -> None:
+        """Wait until every region has but the pods that its Deployment says, and leads
+        to them."""
+        for region, space in self.spaces.items():
+            space.until(
+                lambda region=region: self._complete(region),  # type: ignore[misc]
+                SHOP,
+                "come to rest",
+                within=120,
+            )
+            wait_until(
+                lambda space=space: space.leads_to(  # type: ignore[misc]
+                    SHOP, {p.name for p in space.pods(SHOP) if not p.leaving}
+                ),
+                60,
+                f"the Service of {region} leads elsewhere",
+            )
+
+    def _complete(self, region: str) -> bool:
+        told = self._deployment(region)
+        at = told.status
+        return (
+            told.metadata.generation == at.observed_generation
+            and at.updated_replicas == at.available_replicas == at.replicas == 1
+        )
+
+    def _deployment(self, region: str) -> Any:
+        space = self.spaces[region]
+        return space.apps.read_namespaced_deployment(SHOP, space.name)
+
+    def _note(self, what: str, since: float) -> None:
+        self.took.setdefault(what, []).append(time.perf_counter() - since)
+
+    def seconds(self, what: str) -> float:
+        """The median of what it took so far to see ("seen") or undo ("undone") a change
+        by hand, and to have a "commit" or a "revert" served everywhere."""
+        return round(median(self.took[what]), 1)
+
+    # --- what Argo CD tells ---
+
+    def _syncs(self) -> dict[str, int]:
+        """Of each region, how many syncs have succeeded, as Prometheus is told."""
+        told = self.argo.metrics()
+        found = re.findall(r"^argocd_app_sync_total\{(.*)\} (\d+)", told, re.M)
+        counts = dict.fromkeys(REGIONS, 0)
+        for labels, count in found:
+            (name,) = re.findall(r'\bname="(\w+)"', labels)
+            if 'phase="Succeeded"' in labels:
+                counts[name] += int(count)
+        return counts
+
+    def _look_at_alerts(self, commit: bool) -> None:
+        """Prometheus looks. commit: whether there was one since it last did."""
+        now = self._syncs()
+        synced = {region for region in REGIONS if now[region] > self._counted[region]}
+        alert = self.way.alert
+        if alert == EVERY_SYNC or (alert == NO_COMMIT and not commit):
+            self._told |= synced
+        if alert == OUT_OF_SYNC:
+            states = self.states()
+            self._told |= {s["region"] for s in states if s["sync"] == "OutOfSync"}
+        self._counted = now
+
+    def states(self) -> list[dict[str, str]]:
+        """What Argo CD says of each region, and the version in it."""
+        return [
+            {
+                "region": region,
+                "sync": (now := self.argo.state(region)).sync,
+                "health": now.health,
+                "version": self._version(region),
+            }
+            for region in REGIONS
+        ]
+
+    def _version(self, region: str) -> str:
+        return str(self._deployment(region).spec.template.metadata.labels["version"])
+
+    def who(self, region: str = ONE) -> list[dict[str, str]]:
+        """Who has last set the version in a region, by the cluster's own notes
+        (`kubectl get --show-managed-fields`)."""
+        notes = self._deployment(region).metadata.managed_fields
+        return [
+            {"region": region, "field": VERSION_AT, "set by": note.manager}
+            for note in notes
+            if "f:version" in str(note.fields_v1)
+        ]
+
+    def again_and_again(self, times: int) -> list[float]:
+        """Seconds until a change by hand is undone, when it comes again at once."""
+        self.way, self._by_hand = Way(), set()
+        self._deliver(self.way.policy)
+        self._settled(self._commit("anew", "off"))
+        found = []
+        for _ in range(times):
+            self._counted = self._syncs()
+            since = time.perf_counter()
+            self._change(ONE, env_of("SALE", "on"))
+            self.argo.until(ONE, self._undone(ONE), "undo what was changed")
+            found.append(round(time.perf_counter() - since, 1))
+        return found
+
+    # --- customers ---
+
+    def _rush(self, customers: int, when: str) -> None:
+        """In each region so many open a page at once; each is recorded, with what is
+        shown, and what Git says should be."""
+        who = [(region, number) for region in REGIONS for number in range(customers)]
+
+        def visit(one: tuple[str, int]) -> None:
+            region, number = one
+            called = self.run.call(
+                f"customer {number + 1} of {region}",
+                "read",
+                when,
+                node=region,
+                wanted=self.shown,
+            )
+            with suppress(NoAnswer), called as op:
+                op.value = self._page(region)
+
+        at_once(who, visit)
+
+    def _page(self, region: str) -> str:
+        try:
+            space = self.spaces[region]
+            told = space.ask(f"{SHOP}:80", "page", timeout=PATIENCE_S)
+            return str(told.ok().json()["shown"])
+        except (OSError, Refused) as error:
+            raise NoAnswer("no answer") from error
+
+
+def env_of(name: str, value: str | None) -> Manifest:
+    """A patch of a Deployment's spec. value: None takes the variable away."""
+    one = {"name": name, "$patch": "delete"} if value is None else {"name": name}
+    if value is not None:
+        one["value"] = value
+    containers = [{"name": "shop", "env": [one]}]
+    return {"template": {"spec": {"containers": containers}}}
+
+
+def told(history: History) -> Mapping[str, int]:
+    """Pages that showed other code than Git has, by when; changes by hand that nobody
+    was told of, and calls for nothing."""
+    reads = history.ops("read")
+    wrong = {
+        when: sum(op.key == when and op.value != op.extra["wanted"] for op in reads)
+        for when in ("weeks later", "sale", "taken back")
+    }
+
+    def count(name: str) -> int:
+        return sum(op.value for op in history.ops("figure", key=name))
+
+    return {
+        **wrong,
+        "untold": count("untold"),
+        "called for nothing": count("called for nothing"),
+    }
