@@ -69,7 +69,8 @@ class Pod:
 class Namespace:
     """Made empty, with its account, without which pods are refused.
 
-    name, labels: as the cluster knows it. core, apps, scaling: the official clients.
+    name, labels: as the cluster knows it. core, apps, scaling, custom: the official
+    clients.
     Raises RuntimeUnavailable where this user may make none.
     """
 
