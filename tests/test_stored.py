@@ -261,6 +261,10 @@ def too_much_code(nb: NotebookNode) -> None:
     by_id(nb, "evidence").source += "\nx = 1" * 250
 
 
+def too_few_minutes(nb: NotebookNode) -> None:
+    nb.cells[0].source += "\n\nTo run it takes 9 seconds; to\nread it takes 1 minutes."
+
+
 def late_drama(nb: NotebookNode) -> None:
     by_id(nb, "proof").source += "\nx = 1" * 60
 
@@ -348,6 +352,7 @@ def role(nb: NotebookNode) -> None:
         (closed, "'ledger' closes the lab"),
         (guarded_first, "'prove the guardrail' comes before 'guard it'"),
         (too_much_code, "lines of code, more than 250"),
+        (too_few_minutes, "minutes, and 1 are told"),
         (late_drama, "lines of code before the first violated verdict, more than 60"),
         (no_title, "does not begin with its one title"),
         (healthy_after_broken, "not in the template's order"),

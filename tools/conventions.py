@@ -155,6 +155,13 @@ def it_fits_its_budget(notebook: NotebookNode) -> Iterator[str]:
     yield from budget.size(notebook.cells).complaints()
 
 
+def its_reader_is_told_the_minutes(notebook: NotebookNode) -> Iterator[str]:
+    told = re.search(r"to\s+read\s+it\s+takes\s+(\d+)\s+minutes", prose(notebook))
+    minutes = round(budget.size(notebook.cells).minutes)
+    if told and int(told[1]) < minutes:
+        yield f"it is read in {minutes} minutes, and {told[1]} are told"
+
+
 def the_reader_is_asked_first(notebook: NotebookNode) -> Iterator[str]:
     for cell in code(notebook):
         if "show.guess(" in cell.source:
@@ -314,6 +321,7 @@ WRITTEN: list[Rule] = [
     steps_come_in_order,
     sections_guide_the_reader,
     it_fits_its_budget,
+    its_reader_is_told_the_minutes,
     the_reader_is_asked_first,
     the_knobs_keep_their_servers,
     one_of_each,

@@ -103,6 +103,15 @@ def test_a_count_and_its_noun_agree():
     assert counted(1, "entries") == "1 entry"
 
 
+def test_a_definition_tells_amounts_by_name_in_words():
+    @checks.check("few", "things", "At most so much: {most}.", "nothing came")
+    def few(history, most):
+        return checks.Findings()
+
+    told = few(History(), most={"orders": 0, "prices": 5}).definition
+    assert told == "At most so much: 0 orders, 5 prices."
+
+
 def test_a_check_of_a_labs_own_is_made_as_the_others_are():
     @checks.check("small pages", "pages", "Under {most} bytes.", "nobody looked")
     def small_pages(history, most=10):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -155,13 +155,21 @@ def make(
                 broken = [found for found in gathered if found.broken]
                 findings = broken[0] if broken else Findings()
         try:
-            says = definition.format(**bound.arguments)
+            told = {name: spelt(value) for name, value in bound.arguments.items()}
+            says = definition.format(**told)
         except (TypeError, ValueError) as error:  # a parameter of a wrong kind
             says = definition
             crash = crash or f"the check crashed: {type(error).__name__}: {error}"
         return _verdict(name, unit, says, needs, findings, crash)
 
     return checked
+
+
+def spelt(value: Any) -> Any:
+    """A parameter as a definition tells it; amounts by name: "0 orders, 5 prices"."""
+    if not isinstance(value, Mapping):
+        return value
+    return ", ".join(f"{amount} {name}" for name, amount in value.items())
 
 
 def _verdict(

@@ -130,9 +130,7 @@ class Books:
         self._falls: tuple[int, float, float] | None = None
 
     @fault("the campaign ends")
-    def campaign_ends(
-        self, after: int, then: float, peak: float | None = None
-    ) -> Body:
+    def campaign_ends(self, after: int, then: float, peak: float | None = None) -> Body:
         """After so many months the peak is another. Meter: by how much lower.
 
         peak: of the campaign, where it is not that of the books.

@@ -260,7 +260,7 @@ def go_on(
 @check(
     "no more is missing than was promised",
     "acknowledged writes",
-    "Of what clients were told is done, a surface lacks no more than it says: {most}.",
+    "Of what clients were told is done, at most so much is missing: {most}.",
     "nobody was told that anything is done",
 )
 def missing(history: History, *, most: Mapping[str, int]) -> Findings:
