@@ -36,6 +36,7 @@ SHOP = "shop"  # the Service
 PATIENCE_S = 5.0  # that a customer waits for a page
 EACH_S = 1  # a probe's period: a kubelet has no shorter one
 ASKED = 3  # times that a probe asks before anything is concluded
+KINDS = "liveness", "readiness"
 TABLES = """
 create table products (id int primary key, stock int not null);
 insert into products select n, 10 from generate_series(1, 100) n;
@@ -148,29 +149,32 @@ class Pods:
         this call; and for the Service, when it leads to the pods that are ready.
         """
         before = {pod.name: (pod, self.asked(pod)) for pod in self.there()}
-        live = self._probed("livenessProbe")
+        kinds = {kind for kind in KINDS if self._probed(f"{kind}Probe")}
 
         def decided() -> bool:
             found = self.there()
             return len(found) == len(before) and all(
-                self._decided(pod, *before.get(pod.name, (pod, {})), live)
+                self._decided(pod, *before.get(pod.name, (pod, {})), kinds)
                 for pod in found
             )
 
         self.space.until(decided, self.app, "come to an end", within)
         wait_until(self.routed, 30, "the Service leads to other pods than are ready")
 
-    def _decided(self, pod: Pod, then: Pod, had: Mapping[str, int], live: bool) -> bool:
+    def _decided(
+        self, pod: Pod, then: Pod, had: Mapping[str, int], kinds: set[str]
+    ) -> bool:
         if pod.restarts > then.restarts or (pod.restarts and pod.name in self.hung):
             # a new process is either ready, or in nobody's way
             return not pod.ready or bool(self.asked(pod))
         now = self.asked(pod)
         more = {name: count - had.get(name, 0) for name, count in now.items()}
+        live = "liveness" in kinds
         if live and more.get("liveness", 0) < ASKED:
             return False
-        if more.get("readiness", 0) < ASKED - live:
+        if "readiness" in kinds and more.get("readiness", 0) < ASKED - live:
             return False
-        in_vain = more["readiness"] - more.get("readiness ok", 0) > 1
+        in_vain = more.get("readiness", 0) - more.get("readiness ok", 0) > 1
         looked = more.get("looks", 0) > 1 or pod.name in self.hung
         return looked and pod.ready != in_vain
 

@@ -8,23 +8,29 @@
 
 8081, for the lab and the kubelet: `/` tells whether the pod is leaving, how many
 checkouts are under way and how often it was asked whether it is ready; `/finish` ends
-checkouts now; `/leave?3` is for a preStop hook: it is answered after 3 seconds.
+checkouts now; `/leave?3` is for a preStop hook: it is answered after 3 seconds;
+`/late?2,7` is a router that sends a checkout of 7 seconds when the pod has been leaving
+for 2 (it is in here so that one clock tells both); `/crash` fills the pod's volume and
+ends the process, and whatever starts after it.
 
 Environment: VERSION. READY, "never": it never gets ready. ON_TERM, "exit" (at once) or
 "drain" (take nothing new, and exit when what is under way is done).
 """
 
+import http.client
 import json
 import os
 import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 VERSION = os.environ["VERSION"]
 NEVER = os.environ.get("READY") == "never"
 DRAINS = os.environ.get("ON_TERM") == "drain"
+FULL = Path("/scratch/full")  # in a volume that outlives the process
 
 changed = threading.Condition()
 terminated = threading.Event()
@@ -39,8 +45,14 @@ def tell(**told):
         changed.notify_all()
 
 
+def count(by):
+    global under_way
+    with changed:
+        under_way += by
+        changed.notify_all()
+
+
 def checkout(seconds):
-    tell(under_way=under_way + 1)
     with changed:
         changed.wait_for(lambda: leaving or finish)
     if leaving:
@@ -68,11 +80,30 @@ class Shop(Handler):
             tell(asked=asked + 1)
             self.answer({}, 503 if NEVER else 200)
         elif at.path == "/checkout":
+            count(1)
             checkout(float(at.query))
             self.answer({"version": VERSION})
-            tell(under_way=under_way - 1)
+            count(-1)
         else:
             self.answer({"version": VERSION})
+
+
+def until_late(seconds):
+    with changed:
+        changed.wait_for(lambda: leaving or finish)
+    if leaving:
+        time.sleep(seconds)  # that a list is on its way
+
+
+def routed(path):
+    """Answer and status of a request to this pod, as its router tells them."""
+    router = http.client.HTTPConnection("127.0.0.1", 8080)
+    try:
+        router.request("GET", path)
+        answer = router.getresponse()
+        return json.load(answer), answer.status
+    except OSError:
+        return {}, 502
 
 
 class Desk(Handler):
@@ -80,6 +111,16 @@ class Desk(Handler):
         at = urlsplit(self.path)
         if at.path == "/finish":
             tell(finish=True)
+        if at.path == "/crash":
+            FULL.touch()
+            os._exit(1)
+        if at.path == "/late":
+            late, _, seconds = at.query.partition(",")
+            until_late(float(late))
+            count(1)
+            self.answer(*routed(f"/checkout?{seconds}"))
+            count(-1)
+            return
         if at.path == "/leave":
             tell(leaving=True)
             time.sleep(float(at.query))
@@ -94,6 +135,8 @@ class Server(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
 
+if FULL.exists():
+    os._exit(1)
 signal.signal(signal.SIGTERM, lambda *_: terminated.set())
 Server(("", 8081), Desk).begin()
 shop = Server(("", 8080), Shop)

@@ -2,7 +2,7 @@
 
 shops = shop.pods.Releases(lab.start(Kubernetes(images=[shop.pods.PYTHON])))
 shops.deploy(way)              # version 1
-with shops.checkouts(run):     # one in each of its pods
+with shops.checkouts(run, 7, 2):     # one in each of its pods
     shops.strike()             # what goes wrong today: a release, for one
     shops.watch()
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,9 +36,11 @@ from . import (
 )
 
 if TYPE_CHECKING:
-    from ...servers.kubernetes import Kubernetes
+    from ...servers.kubernetes import Kubernetes, Pod
 
 PROGRAM = Path(__file__).with_name("leaving.py")
+WAITS_S = 300  # for the answer to a checkout, which a release may take its time for
+SOON_S = 60  # a deadline that is longer is not waited for
 IN_VAIN = 15  # times that a new pod is asked whether it is ready, and then given up
 PODS = 2
 
@@ -52,9 +55,10 @@ class Way:
 
     strategy: the Deployment's `rollingUpdate`. pre_stop_s: seconds that its hook takes,
     0 for no hook. on_term: what the process does with SIGTERM, "exit" or "drain".
-    grace_s, deadline_s: the pod's `terminationGracePeriodSeconds` and the Deployment's
-    `progressDeadlineSeconds`. undo: whether a release that is over its deadline is
-    undone. released: whether anything is released at all.
+    grace_s, deadline_s, min_ready_s: the pod's `terminationGracePeriodSeconds`, the
+    Deployment's `progressDeadlineSeconds` and `minReadySeconds`. undo: whether a
+    release that is over its deadline is undone. released: whether anything is released
+    at all.
     """
 
     strategy: Manifest = field(
@@ -64,6 +68,7 @@ class Way:
     on_term: str = "exit"
     grace_s: int = 30
     deadline_s: int = 600
+    min_ready_s: int = 0
     undo: bool = False
     released: bool = True
 
@@ -82,7 +87,7 @@ class Releases:
         self.app = ""
         self.wanted = ""
         self._number = 0
-        self._release: tuple[str, bool] | None = None  # version, whether it gets ready
+        self._release = ""  # how long version 2 stays ready; "" for no release
 
     def deploy(self, way: Way) -> None:
         """Version 1 in all pods, ready, and nothing left of what was there before."""
@@ -94,39 +99,43 @@ class Releases:
         self.space.apply(service(SHOP, self.app, {"port": 80, "targetPort": 8080}))
         self.space.until_ready(self.app, PODS, SHOP, within=120)
 
-    def _apply(self, version: str, gets_ready: bool = True) -> None:
-        made = deployment(self.app, version, gets_ready, self.way)
-        self.space.apply(made)
+    def _apply(self, version: str, ready: str = "always") -> None:
+        self.space.apply(deployment(self.app, version, ready, self.way))
 
     # --- what goes wrong: a release, to those whose requests are under way ---
 
-    def released(self, gets_ready: bool = True) -> faults.Fault:
+    def released(self, ready: str = "always") -> faults.Fault:
         """Version 2 is released when the schedule strikes. Meter: pods of it that were
-        seen since."""
+        seen since.
+
+        ready: "always", "never" or "for a moment", after which it crashes: as soon as
+        the Deployment has taken note that it is ready.
+        """
 
         def body() -> faults.Body:
-            self._release = ("v2" if gets_ready else "v1", gets_ready)
+            self._release = ready
             self._seen: set[str] = set()
             try:
                 # a way that releases nothing is refused by what it is for
                 yield lambda: len(self._seen) if self.way.released else 1
             finally:
-                self._release = None
+                self._release = ""
 
         return faults.Fault("release", body)
 
     def strike(self) -> None:
         """If there is a release today, it begins."""
-        if self._release is None:
+        if not self._release:
             return
-        self.wanted, gets_ready = self._release
+        self.wanted = "v2" if self._release == "always" else "v1"
         if self.way.released:
-            self._apply("v2", gets_ready)
+            self._apply("v2", self._release)
 
     def watch(self) -> str:
         """Wait until the release is "complete" or "late", which means that it is over
-        its deadline; or has been asked for so long in vain that it is "stuck"."""
-        return self.space.until(self._state, self.app, "come to an end", within=120)
+        its deadline; or "stuck": its deadline is far, and its pods were asked in vain
+        for long."""
+        return self.space.until(self._state, self.app, "come to an end", within=180)
 
     def undo(self) -> str:
         """Back to version 1, as `kubectl rollout undo` does; "complete" at its end."""
@@ -148,20 +157,37 @@ class Releases:
             self._seen |= {pod.name for pod in pods if pod.version == "v2"}
         if told.metadata.generation != at.observed_generation:
             return ""
+        if self._release == "for a moment" and self._crash(pods, at):
+            return "complete"
         if at.updated_replicas == at.available_replicas == at.replicas == PODS:
             return "complete"
         for said in at.conditions or []:
             if said.reason == "ProgressDeadlineExceeded":
                 return "late"
+        if self.way.deadline_s <= SOON_S:
+            return ""
         new = [p for p in pods if p.version == "v2" and not p.ready]
         asked = [self._desk(pod.name).get("asked", 0) for pod in new]
         return "stuck" if asked and min(asked) >= IN_VAIN else ""
 
+    def _crash(self, pods: Sequence[Pod], at: Any) -> bool:
+        """End version 2 where the Deployment has noted that it is ready: it has an old
+        pod leave for it, or says that it is ready and not yet available. Whether no
+        pod is left that works."""
+        staying = [pod for pod in pods if not pod.leaving]
+        old = [pod for pod in staying if pod.version == "v1"]
+        well = [pod for pod in staying if pod.version == "v2" and pod.ready]
+        if len(old) < PODS or (at.ready_replicas or 0) > (at.available_replicas or 0):
+            for pod in well:
+                self._desk(pod.name, "crash")
+        return not old and not well
+
     @contextlib.contextmanager
-    def checkouts(self, run: Run, seconds: float) -> Iterator[None]:
+    def checkouts(self, run: Run, seconds: float, late_s: float) -> Iterator[None]:
         """In each pod a checkout is under way, which needs so long once the pod is told
-        to leave; and to each a router sends one page more, when the pod is leaving and
-        the router has not heard of it. The block's end is the end of the release."""
+        to leave; and to each a router sends one more, which needs as long, when the pod
+        has been leaving for `late_s` and the router has not heard of it. The block's
+        end is the end of the release."""
         old = [pod.name for pod in self.space.pods(self.app)]
         over = threading.Event()
         with Crowd(within=60) as crowd:
@@ -173,28 +199,53 @@ class Releases:
                 "no checkout is under way",
             )
             for number, pod in enumerate(old, start=1):
-                crowd.send(self._send_late, run, number, pod, over)
+                sent = crowd.send(self._late, pod, late_s, seconds)
+                crowd.send(self._route, run, number, pod, sent, over)
             try:
                 yield
+                wait_until(
+                    lambda: self._know(old), 60, "a pod does not hear that it leaves"
+                )
             finally:
                 over.set()
 
     def _checkout(self, run: Run, number: int, pod: str, seconds: float) -> None:
         called = run.call(f"buyer {number}", "checkout", "basket")
         with contextlib.suppress(NoAnswer), called:
-            self._ask(f"{pod}:8080", f"checkout?{seconds}", "pods", timeout=60)
+            self._ask(f"{pod}:8080", f"checkout?{seconds}", "pods", timeout=WAITS_S)
 
-    def _send_late(
-        self, run: Run, number: int, pod: str, over: threading.Event
+    def _late(self, pod: str, late_s: float, seconds: float) -> bool:
+        """Whether the late checkout is answered."""
+        try:
+            self._ask(
+                f"{pod}:8081", f"late?{late_s},{seconds}", "pods", timeout=WAITS_S
+            )
+        except NoAnswer:
+            return False
+        return True
+
+    def _route(
+        self,
+        run: Run,
+        number: int,
+        pod: str,
+        sent: Future[bool],
+        over: threading.Event,
     ) -> None:
         wait_until(
-            lambda: over.is_set() or self._leaves(pod), 120, "the release did not end"
+            lambda: over.is_set() or self._leaves(pod), 200, "the release did not end"
         )
-        called = run.call(f"late router {number}", "read", "late")
-        with contextlib.suppress(NoAnswer), called as op:
-            op.value = self._ask(f"{pod}:8080", "page", "pods", timeout=2)
-        wait_until(over.is_set, 120, "the release did not end")
-        self._desk(pod, "finish")  # of a pod that stays
+        if over.is_set():
+            self._desk(pod, "finish")  # of a pod that stays
+        called = run.call(f"late router {number}", "checkout", "late")
+        with contextlib.suppress(NoAnswer), called:
+            if not sent.result(60):
+                raise NoAnswer("no answer")
+
+    def _know(self, names: Sequence[str]) -> bool:
+        """Whether each of these pods stays, knows that it leaves, or is gone."""
+        leave = {pod.name for pod in self.space.pods(self.app) if pod.leaving}
+        return all(self._desk(name).get("leaving") for name in names if name in leave)
 
     def _leaves(self, name: str) -> bool:
         """Whether a pod says so, or cannot any more."""
@@ -218,7 +269,7 @@ class Releases:
         self._number += 1
         apps = [f"away-{self._number}-{number}" for number, _ in enumerate(ways)]
         for app, way in zip(apps, ways, strict=True):
-            self.space.apply(deployment(app, "v1", True, way, pods=1))
+            self.space.apply(deployment(app, "v1", "always", way, pods=1))
         for app in apps:
             self.space.until(
                 lambda app=app: [pod for pod in self.space.pods(app) if pod.ready],  # type: ignore[misc]
@@ -250,8 +301,10 @@ class Releases:
 
     def rush(self, run: Run, customers: int, when: str) -> None:
         """So many customers open a page at once, as soon as the Service leads to all
-        pods that are ready; each is recorded, with the version that is shown."""
+        pods that are ready; each is recorded, with the version that is shown, and
+        before them how many pods these are."""
         wait_until(self._routed, 30, "the Service leads to other pods than are ready")
+        figure(run, "release", "ready", len(self._ready()))
 
         def visit(number: int) -> None:
             called = run.call(f"customer {number}", "read", when, wanted=self.wanted)
@@ -260,10 +313,12 @@ class Releases:
 
         at_once(range(1, customers + 1), visit)
 
-    def _routed(self) -> bool:
+    def _ready(self) -> set[str]:
         found = self.space.pods(self.app)
-        ready = {pod.name for pod in found if pod.ready and not pod.leaving}
-        return self.space.leads_to(SHOP, ready)
+        return {pod.name for pod in found if pod.ready and not pod.leaving}
+
+    def _routed(self) -> bool:
+        return self.space.leads_to(SHOP, self._ready())
 
     def audit(self, run: Run, ended: str) -> None:
         """Whether the release, which ended so, is left half done."""
@@ -289,21 +344,22 @@ class Releases:
 
 
 def deployment(
-    app: str, version: str, gets_ready: bool, way: Way, pods: int = PODS
+    app: str, version: str, ready: str, way: Way, pods: int = PODS
 ) -> Manifest:
-    env = {"VERSION": version, "ON_TERM": way.on_term}
-    if not gets_ready:
-        env["READY"] = "never"
+    env = {"VERSION": version, "ON_TERM": way.on_term, "READY": ready}
     container = container_of(PROGRAM, env, {"readinessProbe": probe("/process")})
     if way.pre_stop_s:
         leave = {"path": f"/leave?{way.pre_stop_s}", "port": 8081}
         container["lifecycle"] = {"preStop": {"httpGet": leave}}
+    scratch = {"name": "scratch", "mountPath": "/scratch"}
+    container["volumeMounts"].append(scratch)
     labels = {"app": app, "version": version}
     return {
         **named("apps/v1", "Deployment", app),
         "spec": {
             "replicas": pods,
             "progressDeadlineSeconds": way.deadline_s,
+            "minReadySeconds": way.min_ready_s,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": way.strategy},
             "selector": {"matchLabels": {"app": app}},
             "template": {
@@ -313,7 +369,8 @@ def deployment(
                     "terminationGracePeriodSeconds": way.grace_s,
                     "containers": [container],
                     "volumes": [
-                        {"name": "program", "configMap": {"name": PROGRAM.stem}}
+                        {"name": "program", "configMap": {"name": PROGRAM.stem}},
+                        {"name": "scratch", "emptyDir": {}},
                     ],
                 },
             },
@@ -322,7 +379,7 @@ def deployment(
 
 
 def told(history: History) -> dict[str, int]:
-    """Who got no answer: whose checkout was under way, whom a router sent late, and
+    """Who got no answer: whose checkout was under way, whose a router sent late, and
     customers."""
 
     def lost(client: str) -> int:
@@ -334,6 +391,6 @@ def told(history: History) -> dict[str, int]:
 
     return {
         "checkouts cut": lost("buyer"),
-        "late pages": lost("late router"),
+        "late checkouts": lost("late router"),
         "customers": lost("customer"),
     }
