@@ -6,12 +6,12 @@
     /checkout?7 a long request: it needs 7 more seconds once its pod is told to leave
     /process    200 when the pod is ready for customers
 
-8081, for the lab and the kubelet: `/` tells whether the pod is leaving, how many
-checkouts are under way and how often it was asked whether it is ready; `/finish` ends
-checkouts now; `/leave?3` is for a preStop hook: it is answered after 3 seconds;
-`/late?2,7` is a router that sends a checkout of 7 seconds when the pod has been leaving
-for 2 (it is in here so that one clock tells both); `/crash` fills the pod's volume and
-ends the process, and whatever starts after it.
+8081, for the lab and the kubelet: `/` tells whether the pod is leaving and has a
+router, how many checkouts are under way and how often it was asked whether it is ready;
+`/finish` ends checkouts now; `/leave?3` is for a preStop hook: it is answered after 3
+seconds; `/late?2,7` is a router that sends a checkout of 7 seconds when the pod has
+been leaving for 2 (it is in here so that one clock tells both); `/crash` fills the
+pod's volume and ends the process, and whatever starts after it.
 
 Environment: VERSION. READY, "never": it never gets ready. ON_TERM, "exit" (at once) or
 "drain" (take nothing new, and exit when what is under way is done).
@@ -34,7 +34,7 @@ FULL = Path("/scratch/full")  # in a volume that outlives the process
 
 changed = threading.Condition()
 terminated = threading.Event()
-leaving = finish = False
+leaving = finish = routed = False
 under_way = asked = 0
 
 
@@ -95,7 +95,7 @@ def until_late(seconds):
         time.sleep(seconds)  # that a list is on its way
 
 
-def routed(path):
+def route(path):
     """Answer and status of a request to this pod, as its router tells them."""
     router = http.client.HTTPConnection("127.0.0.1", 8080)
     try:
@@ -116,15 +116,17 @@ class Desk(Handler):
             os._exit(1)
         if at.path == "/late":
             late, _, seconds = at.query.partition(",")
+            tell(routed=True)
             until_late(float(late))
             count(1)
-            self.answer(*routed(f"/checkout?{seconds}"))
+            self.answer(*route(f"/checkout?{seconds}"))
             count(-1)
             return
         if at.path == "/leave":
             tell(leaving=True)
             time.sleep(float(at.query))
-        self.answer({"leaving": leaving, "under way": under_way, "asked": asked})
+        told = {"leaving": leaving, "routed": routed}
+        self.answer({**told, "under way": under_way, "asked": asked})
 
 
 class Server(ThreadingHTTPServer):

@@ -193,14 +193,16 @@ class Releases:
         with Crowd(within=60) as crowd:
             for number, pod in enumerate(old, start=1):
                 crowd.send(self._checkout, run, number, pod, seconds)
-            wait_until(
-                lambda: all(self._desk(pod).get("under way") for pod in old),
-                30,
-                "no checkout is under way",
-            )
-            for number, pod in enumerate(old, start=1):
                 sent = crowd.send(self._late, pod, late_s, seconds)
                 crowd.send(self._route, run, number, pod, sent, over)
+            wait_until(
+                lambda: all(
+                    told.get("under way") and told.get("routed")
+                    for told in map(self._desk, old)
+                ),
+                30,
+                "no checkout is under way, or no router is there",
+            )
             try:
                 yield
                 wait_until(
