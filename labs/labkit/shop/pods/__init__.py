@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PYTHON, POSTGRES = "python:3.13-slim", "postgres:18"
 IMAGES = (PYTHON, POSTGRES)
 SHOP = "shop"  # the Service
-PATIENCE_S = 5.0  # that a customer waits for a page
+PATIENCE_S = 15.0  # that a customer waits for a page
 EACH_S = 1  # a probe's period: a kubelet has no shorter one
 ASKED = 3  # times that a probe asks before anything is concluded
 KINDS = "liveness", "readiness"

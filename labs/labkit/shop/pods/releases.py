@@ -349,7 +349,9 @@ def deployment(
     app: str, version: str, ready: str, way: Way, pods: int = PODS
 ) -> Manifest:
     env = {"VERSION": version, "ON_TERM": way.on_term, "READY": ready}
-    container = container_of(PROGRAM, env, {"readinessProbe": probe("/process")})
+    # a pod that gets no processor for a while is not missing
+    ready_probe = probe("/process", failureThreshold=3)
+    container = container_of(PROGRAM, env, {"readinessProbe": ready_probe})
     if way.pre_stop_s:
         leave = {"path": f"/leave?{way.pre_stop_s}", "port": 8081}
         container["lifecycle"] = {"preStop": {"httpGet": leave}}
