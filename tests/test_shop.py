@@ -27,6 +27,7 @@ from labkit.shop import (
     schema,
     traffic,
 )
+from labkit.wait import until_set
 
 STORES = 240
 
@@ -229,6 +230,14 @@ def test_a_crowd_has_settled_when_each_is_answered_or_waits():
             crowd.settle(waiting=lambda: 0, within=0.05)
         go.set()
     assert crowd.join() == ["", None]
+
+
+def test_who_waits_for_an_event_in_vain_says_so_and_does_not_go_on():
+    event = threading.Event()
+    with pytest.raises(TimedOut, match="nobody comes"):
+        until_set(event, 0.01, "nobody comes")
+    event.set()
+    until_set(event, 0.01, "nobody comes")
 
 
 def test_a_crowd_goes_on_for_as_long_as_one_of_its_clients_does():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -46,6 +47,12 @@ def wait_until(
             raise TimedOut(f"waited {within:g} s: {text}")
         time.sleep(min(pause, max(0.0, end - time.monotonic())))
         pause = min(pause * 1.5, 0.05)  # quick at first, gentle on two cores later
+
+
+def until_set(event: threading.Event, within: float, otherwise: str) -> None:
+    """Wait until somebody sets the event. Raises TimedOut."""
+    if not event.wait(within):
+        raise TimedOut(f"waited {within:g} s: {otherwise}")
 
 
 def caller() -> str:

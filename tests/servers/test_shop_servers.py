@@ -16,8 +16,10 @@ from labkit.shop import (
     costs,
     days,
     line,
+    neighbours,
     outbox,
     prices,
+    schema,
     staff,
     tables,
     topics,
@@ -270,6 +272,12 @@ def insert(process, order):
 
 def commit(process, order):
     process.session.commit()
+
+
+def test_a_batch_of_an_import_changes_one_row_so_that_two_cannot_deadlock(shops):
+    with shops.db.primary.connect() as session:
+        for product in schema.products_of(traffic.WHALE):
+            assert session.execute(neighbours.LOAD, [product]).rowcount == 1
 
 
 def test_a_process_is_killed_once_for_each_meant_order_and_then_replaced(shops):

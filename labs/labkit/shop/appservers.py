@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from ..faults import Body, fault
-from ..wait import wait_until
+from ..wait import until_set, wait_until
 from .crowd import Crowd, names
 from .records import Recorder, refusable
 from .tables import insert
@@ -157,7 +157,7 @@ class AppServer:
 
         with Crowd() as crowd, watch:
             crowd.send(self.take, order, meanwhile)
-            inserted.wait(30)
+            until_set(inserted, 30, f"{self.name} has not inserted its order")
             try:
                 yield
             finally:

@@ -19,7 +19,7 @@ from ..checks import Findings, Verdict, check
 from ..checks.common import named
 from ..faults import Body, fault
 from ..history import History, Op
-from ..wait import wait_until
+from ..wait import until_set, wait_until
 from .crowd import Crowd
 from .records import Recorder, refusable
 from .regions import Regions, tell_position
@@ -195,7 +195,7 @@ class Homes:
 
     def _move(self) -> None:
         for begun in self._under_way.values():
-            begun.wait(60)
+            until_set(begun, 60, "a change that was to be under way has not begun")
         with self.a.primary.connect() as session:
             session.execute(MOVE, [self.b.name, MOVED])
         self.moved = 1

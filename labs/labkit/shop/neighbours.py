@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks import Findings, check
 from ..faults import Body, fault
 from ..history import History, Op
-from ..wait import wait_until
+from ..wait import until_set, wait_until
 from . import schema
 from .crowd import Crowd
 from .records import Recorder, figure, refusable
@@ -245,7 +245,7 @@ class Turns:
 HOLD = "select pg_advisory_xact_lock_shared(%s)"  # until the end of that turn
 NAME = "select set_config('application_name', %s, false)"
 SHOW = "select name, price_cents from products where store_id = %s"
-# one row a batch: batches that share rows would wait for each other, or deadlock
+# one row a batch: two that update several rows, each in its own order, may deadlock
 LOAD = """update products set version = version + 1, price_cents = price_cents + 1
  where id = %s"""
 HOLDERS = """select application_name, count(*)::int from pg_stat_activity
@@ -323,7 +323,7 @@ class Day:
                 visit = Visit(request)
                 app.come(visit)
                 came.set()
-                visit.told.wait(60)
+                until_set(visit.told, 60, f"{request.client} is never told")
                 op.extra |= {"turns": None, "tries": visit.tries}
                 if not visit.until:
                     return
@@ -336,7 +336,7 @@ class Day:
                     app.leave(visit)  # last: then the next turn may begin
 
         crowd.send(client)
-        came.wait(10)
+        until_set(came, 10, f"{request.client} does not come")
 
     def _asked(self, request: Request) -> tuple[str, str, Any]:
         if request.kind == PAGE:
