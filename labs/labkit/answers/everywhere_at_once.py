@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..exercises import Day, check, exercise, number
-from ..history import History, Op
+from ..history import History, Op, Outcome
 
 
 def a_cart_is_empty(history: History) -> None:
@@ -32,13 +32,14 @@ def the_sale_is_not_found(history: History) -> None:
 def watched_in_vain(history: History, regions: Iterable[str] = ("eu",)) -> None:
     """In a soak of these regions, the second visitor gets no page."""
     at = history.ops("read", key="page")[0].t_call / 2
+
+    def watched(who: str, region: str, value: str | None, outcome: Outcome) -> None:
+        client = f"{who} visitor of {region}"
+        history.add(Op(0, client, "read", "soak", value, None, region, at, at, outcome))
+
     for region in regions:
-        for number_, outcome in enumerate(("ok", "fail"), start=1):
-            client, value = f"visitor {number_} of {region}", "v2"
-            value = value if outcome == "ok" else None
-            history.add(
-                Op(0, client, "read", "soak", value, None, region, at, at, outcome)
-            )
+        watched("first", region, "v2", "ok")
+        watched("second", region, None, "fail")
 
 
 def watched_in_two(history: History) -> None:

@@ -148,6 +148,10 @@ class ArgoCD(Server[Controller]):
         said = self._git("git log --format='%H %s'").splitlines()
         return [(line.partition(" ")[0], line.partition(" ")[2]) for line in said]
 
+    def show(self) -> str:
+        """`git show --stat` of the last commit: its message, and what it changes."""
+        return self._git("git show --stat=60 --format=%s")
+
     def _change(self, *commands: str) -> str:
         revision = self._git(*commands, "git rev-parse HEAD")
         self.refresh()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).with_name("process.py")
 REGIONS = ("eu", "us", "asia")
-CARTS = 5  # in each region
+CARTS = 3  # in each region
 REFUSED, STOPPED, DELIVERED = "refused", "stopped", "delivered"
 FAILED = "Degraded"  # what Argo CD calls a Deployment that is over its deadline
 
@@ -212,15 +212,19 @@ class Deliveries:
         self._commits.clear()
         if not self.pruning:
             self.prune(True)
-        self._write(REGIONS, self.old)
+        if self._folders != self._rendered(REGIONS, self.old):
+            self._write(REGIONS, self.old)
         for region in REGIONS:
             self.argo.settled(region, self.head)
         self._routed(REGIONS)
-        for region in REGIONS:
-            for number in range(1, CARTS + 1):
-                client = f"customer {number} of {region}"
-                with run.call(client, "write", "cart", True, node=region):
-                    self._ask(region, "carts", f"put?{self._number}-{number}")
+
+        def leave(who: tuple[str, int]) -> None:
+            region, number = who
+            client = f"customer {number} of {region}"
+            with run.call(client, "write", "cart", True, node=region):
+                self._ask(region, "carts", f"put?{self._number}-{number}")
+
+        at_once(everybody(REGIONS, CARTS), leave)
 
     def deliver(self, way: Way) -> str:
         """Let the pipeline run in this way; what it says at its end."""
@@ -237,12 +241,15 @@ class Deliveries:
         sale; and those of the morning look for their carts."""
         version = self.change.version if said == DELIVERED else self.old.version
         self._visits(REGIONS, customers, "page", told=version)
+
+        def look(who: tuple[str, int]) -> None:
+            region, number = who
+            with self._recorded(f"customer {number} of {region}", region, "cart") as op:
+                path = f"has?{self._number}-{number}"
+                op.value = self._ask(region, "carts", path)["there"]
+
+        at_once(everybody(REGIONS, CARTS), look)
         for region in REGIONS:
-            for number in range(1, CARTS + 1):
-                client = f"customer {number} of {region}"
-                with self._recorded(client, region, "cart") as op:
-                    path = f"has?{self._number}-{number}"
-                    op.value = self._ask(region, "carts", path)["there"]
             with self._recorded(f"late customer of {region}", region, "sale") as op:
                 op.value = self._ask(region, "sale", "page")["version"]
 
@@ -258,10 +265,6 @@ class Deliveries:
         """The per cent of a region's objects that a change of the good one deletes."""
         wanted = replace(self.good, **change).rendered(REGIONS[0])
         return share_gone(objects(self.old.rendered(REGIONS[0])), objects(wanted))
-
-    def last_commit(self) -> str:
-        """`git show --stat` of the last commit, without who and when."""
-        return self.argo.show("--stat=60", "--format=%s")
 
     def states(self) -> list[dict[str, str]]:
         """What Argo CD says of each Application, and what is in its region."""
@@ -381,6 +384,11 @@ class Deliveries:
 
 
 Way = Callable[[Deliveries], str]
+
+
+def everybody(regions: Sequence[str], customers: int) -> list[tuple[str, int]]:
+    """So many of each region, with their numbers."""
+    return [(r, number) for r in regions for number in range(1, customers + 1)]
 
 
 def documents(manifests: str) -> list[str]:

@@ -26,7 +26,7 @@ NEVER = os.environ.get("READY") == "never"
 LEAKS = int(os.environ.get("LEAKS") or 0)
 
 guard = threading.Lock()
-carts = set()
+carts: set[str] = set()
 pages = 0
 
 
