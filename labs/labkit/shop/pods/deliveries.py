@@ -216,7 +216,7 @@ class Deliveries:
             self._write(REGIONS, self.old)
         for region in REGIONS:
             self.argo.settled(region, self.head)
-        self._routed(REGIONS)
+        self._routed(REGIONS, *self.old.processes)
 
         def leave(who: tuple[str, int]) -> None:
             region, number = who
@@ -266,14 +266,14 @@ class Deliveries:
         wanted = replace(self.good, **change).rendered(REGIONS[0])
         return share_gone(objects(self.old.rendered(REGIONS[0])), objects(wanted))
 
-    def states(self) -> list[dict[str, str]]:
+    def states(self) -> list[dict[str, Any]]:
         """What Argo CD says of each Application, and what is in its region."""
         return [
             {
                 "application": region,
                 "sync": (now := self.argo.state(region)).sync,
                 "health": now.health,
-                "pods": str(len(self._pods(region))),
+                "pods": sum(len(self._pods(region, p)) for p in self.old.processes),
             }
             for region in REGIONS
         ]
@@ -322,23 +322,22 @@ class Deliveries:
 
         return self.argo.until(region, there, f"get {gate}").health
 
-    def _pods(self, region: str) -> list[Pod]:
-        found = (self.spaces[region].pods(process) for process in self.old.processes)
-        return [pod for pods in found for pod in pods if not pod.leaving]
+    def _pods(self, region: str, process: str) -> list[Pod]:
+        found = self.spaces[region].pods(process)
+        return [pod for pod in found if not pod.leaving]
 
-    def _routed(self, regions: Sequence[str]) -> None:
+    def _routed(self, regions: Sequence[str], *processes: str) -> None:
         """Wait until the Services lead to the pods that are ready, and to no other."""
 
         def led(region: str, process: str) -> bool:
-            found = [pod for pod in self._pods(region) if pod.app == process]
-            ready = {pod.name for pod in found if pod.ready}
+            ready = {pod.name for pod in self._pods(region, process) if pod.ready}
             return self.spaces[region].leads_to(process, ready)
 
         def routed() -> bool:
             return all(
                 led(region, process)
                 for region in regions
-                for process in self.old.processes
+                for process in processes
                 if self._has(region, process)
             )
 
@@ -351,7 +350,7 @@ class Deliveries:
         self, regions: Sequence[str], customers: int, key: str, **more: Any
     ) -> list[bool]:
         """Customers in all of these regions open a page at once: who was answered."""
-        self._routed(regions)
+        self._routed(regions, "pages")
 
         def visit(who: tuple[str, int]) -> bool:
             region, number = who
