@@ -143,6 +143,9 @@ PROGRESS = (
     'kube_deployment_status_condition{namespace="shop", '
     'condition="Progressing", status="%s"}'
 )
+CREATED = 'kube_deployment_created{namespace="region-%s", deployment="%s"}'
+APPLICATION = 'argocd_app_info{name="%s", health_status="%s"}'
+SYNCS = 'argocd_app_sync_total{name="eu", phase="%s"}'
 AVAILABLE = 'kube_deployment_status_replicas_available{namespace="shop"}'
 CARTS = '{job="redis-carts"}'
 WORKING = 'station_working{station="pool"}'
@@ -192,6 +195,15 @@ LOOKS = 'price_looks_total{node="%s"}'
 def beats(primary: str, replica: str) -> dict[str, str]:
     """A heartbeat row as each of two nodes has it, its time in seconds."""
     return {HEART % "primary": primary, HEART % "replica1": replica}
+
+
+def vanished(*regions: str) -> dict[str, str]:
+    """Two Deployments in each of three regions, gone from some of them by now."""
+    return {
+        CREATED % (region, name): "7x9" if region in regions else "7x20"
+        for region in ("eu", "us", "asia")
+        for name in ("pages", "carts")
+    }
 
 
 RINGS = [
@@ -283,6 +295,22 @@ RINGS = [
     ("ReleaseStandsStill", {PROGRESS % "false": "0x20", PROGRESS % "true": "1x20"}, 0),
     ("NoPodIsAvailable", {AVAILABLE: "3x12 0x7"}, 1),
     ("NoPodIsAvailable", {AVAILABLE: "3x12 1x7"}, 0),
+    ("DeploymentsVanished", vanished("eu", "us", "asia"), 1),
+    ("DeploymentsVanished", vanished("eu"), 1),
+    ("DeploymentsVanished", vanished(), 0),
+    ("DeploymentsVanished", {CREATED % ("eu", n): "7x20" for n in "abcde"}, 0),
+    (
+        "DeploymentsVanished",
+        {CREATED % ("eu", n): "7x20" for n in "abcd"} | {CREATED % ("eu", "e"): "7x9"},
+        0,
+    ),
+    ("ApplicationUnwell", {APPLICATION % ("eu", "Degraded"): "1x20"}, 1),
+    ("ApplicationUnwell", {APPLICATION % ("eu", "Degraded"): "_x12 1x7"}, 0),
+    ("ApplicationUnwell", {APPLICATION % ("eu", "Progressing"): "1x20"}, 0),
+    ("SyncFails", {SYNCS % "Failed": "0x9 1x10"}, 1),
+    ("SyncFails", {SYNCS % "Failed": "7x20", SYNCS % "Succeeded": "0+1x20"}, 0),
+    ("ArgoCDIsSilent", {}, 1),
+    ("ArgoCDIsSilent", {APPLICATION % ("eu", "Healthy"): "1x20"}, 0),
     (
         "ArchiveStandsStill",
         {ARCHIVE % "failed_count": "7x20", ARCHIVE % "last_archive_age": "60x20"},
