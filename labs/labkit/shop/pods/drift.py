@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ... import faults
+from ...checks.registry import Findings, make
 from ...history import History
 from ...proof import Run
 from ...servers.http import Refused
 from ...wait import wait_until
 from ..crowd import at_once
-from ..records import figure
+from ..records import figure, figures
 from . import PATIENCE_S, SHOP, Manifest, container_of, named, pod_spec, probe, service
 from .releases import NoAnswer
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).with_name("region.py")
 REGIONS = ("eu", "us", "asia")
+WHEN = ("weeks later", "sale", "taken back")  # customers come
 ONE = "us"  # the one that is changed by hand
 VERSION_AT = "/spec/template/metadata/labels/version"
 NO_COMMIT, EVERY_SYNC, OUT_OF_SYNC = (
@@ -425,20 +427,54 @@ def env_of(name: str, value: str | None) -> Manifest:
     return {"template": {"spec": {"containers": containers}}}
 
 
+def shown_as_in_git(history: History) -> Findings:
+    found = Findings()
+    for op in history.ops("read"):
+        found.checked += 1
+        wanted = op.extra["wanted"]
+        if op.value != wanted:
+            seen = f"a customer of {op.node} was shown {op.value}"
+            found.broke(f"{seen}, and Git says {wanted}", op.key, ops=[op])
+    return found
+
+
+as_in_git = make(
+    shown_as_in_git,
+    "as in Git",
+    "pages",
+    "A page is made by the code and the settings that Git has for its region.",
+    "nobody opened a page",
+)
+
+
+def hands_told_of(history: History) -> Findings:
+    found = Findings()
+    for op in history.ops("figure", key="untold"):
+        found.checked += 1
+        if op.value:
+            found.broke(f"nobody was told that {op.node} was changed by hand", op.node)
+    return found
+
+
+somebody_is_told = make(
+    hands_told_of,
+    "somebody is told",
+    "regions",
+    "Whenever a region was changed by hand, somebody is told.",
+    "no region was looked at",
+)
+
+
 def told(history: History) -> Mapping[str, int]:
     """Pages that showed other code than Git has, by when; changes by hand that nobody
     was told of, and calls for nothing."""
     reads = history.ops("read")
     wrong = {
         when: sum(op.key == when and op.value != op.extra["wanted"] for op in reads)
-        for when in ("weeks later", "sale", "taken back")
+        for when in WHEN
     }
-
-    def count(name: str) -> int:
-        return sum(op.value for op in history.ops("figure", key=name))
-
     return {
         **wrong,
-        "untold": count("untold"),
-        "called for nothing": count("called for nothing"),
+        "untold": sum(figures(history, "untold")),
+        "called for nothing": sum(figures(history, "called for nothing")),
     }
