@@ -73,7 +73,7 @@ class Way:
     def policy(self) -> Manifest:
         """The fields of an Application."""
         options = ["RespectIgnoreDifferences=true"] * bool(self.ignored)
-        automated = {"prune": True, "selfHeal": self.heals}
+        automated = {"selfHeal": self.heals}
         made: Manifest = {
             "syncPolicy": {"automated": automated, "syncOptions": options}
         }
@@ -240,7 +240,8 @@ class Regions:
                 body = {"spec": env_of("SALE", sale or None)}
                 space.apps.patch_namespaced_deployment(SHOP, space.name, body)
         self._served()
-        self._note(what, since)
+        if self.way.by == "Argo CD":
+            self._note(what, since)
 
     def _settled(self, head: str) -> None:
         for region in REGIONS:
