@@ -86,14 +86,18 @@ class Way:
 BY_NOBODY: Manifest = {"syncPolicy": {"syncOptions": []}}
 
 
-def manifests(sale: str) -> str:
-    """A region as Git has it. sale: "on", "off", or "" to say nothing about it."""
+def manifests(sale: str, day: int) -> str:
+    """A region as Git has it. sale: "on", "off", or "" to say nothing about it. day: a
+    note, so that the first commit of each day changes every region: a commit that Argo
+    CD has had nothing to do for, it would still sync later, whatever had changed."""
     env = {"SALE": sale} if sale else {}
     container = container_of(PROGRAM, env, {"readinessProbe": probe("/page")})
     version = {"fieldRef": {"fieldPath": "metadata.labels['version']"}}
     container["env"].append({"name": "VERSION", "valueFrom": version})
+    made = named("apps/v1", "Deployment", SHOP)
+    made["metadata"]["annotations"] = {"day": str(day)}
     shop = {
-        **named("apps/v1", "Deployment", SHOP),
+        **made,
         "spec": {
             "replicas": 1,
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
@@ -119,6 +123,8 @@ class Regions:
         self.argo = argo
         self.took: dict[str, list[float]] = {}
         self.spaces = {region: argo.namespace() for region in REGIONS}
+        self._day = 0  # how many have begun
+        self._policy: Manifest = {}  # of the Applications
         self._hand: Callable[[], None] | None = None  # what it does today
         self._changes = 0  # that it made today
         program = {PROGRAM.name: PROGRAM.read_text()}
@@ -133,14 +139,10 @@ class Regions:
         self._off = "off" if way.states else ""
         self._by_hand: set[str] = set()  # regions in which there were changes by hand
         self._told: set[str] = set()  # those of which somebody was told
-        self._deliver(BY_NOBODY)
-        head = self._commit("version 2", self._off)
-        for region in REGIONS:
-            self.argo.until(region, lambda now: now.operation != "Running", "end")
-            self.argo.sync(region, head)
-        self._settled(head)
+        self._day += 1
+        self._deliver(Way().policy)  # which undoes what the run before has left
+        self._settled(self._commit("version 2", self._off))
         self._deliver(way.policy)
-        self._looked()
         self._served()
         self._counted = self._syncs()
 
@@ -221,11 +223,14 @@ class Regions:
     # --- how it is followed ---
 
     def _deliver(self, policy: Manifest) -> None:
-        for region, space in self.spaces.items():
-            self.argo.deliver(region, f"regions/{region}", space, **policy)
+        if policy != self._policy:
+            for region, space in self.spaces.items():
+                self.argo.deliver(region, f"regions/{region}", space, **policy)
+            self._looked()
+        self._policy = policy
 
     def _commit(self, message: str, sale: str) -> str:
-        text = manifests(sale)
+        text = manifests(sale, self._day)
         files = {f"regions/{region}/shop.yaml": text for region in REGIONS}
         return self.argo.commit(message, files)
 
@@ -247,10 +252,10 @@ class Regions:
         for region in REGIONS:
             self.argo.settled(region, head)
 
-    def _looked(self) -> None:
-        """Have Argo CD look at all regions, and wait until it has."""
-        self.argo.refresh(*REGIONS)
-        for region in REGIONS:
+    def _looked(self, *regions: str) -> None:
+        """Have Argo CD look at regions, all unless told, and wait until it has."""
+        self.argo.refresh(*(regions or REGIONS))
+        for region in regions or REGIONS:
             self.argo.until(region, lambda now: now.looked, "look")
 
     def _until_undone(self, regions: Iterable[str]) -> None:
@@ -259,6 +264,7 @@ class Regions:
         since = time.perf_counter()
         for region in regions:
             if not self._undoes(region):
+                self._looked(region)
                 continue
             self.argo.until(
                 region,
@@ -268,7 +274,6 @@ class Regions:
             self._note("seen", since)
             self.argo.until(region, self._undone(region), "undo what was changed")
             self._note("undone", since)
-        self._looked()
         self._served()
 
     def _undoes(self, region: str) -> bool:
@@ -378,6 +383,7 @@ class Regions:
     def again_and_again(self, times: int) -> list[float]:
         """Seconds until a change by hand is undone, when it comes again at once."""
         self.way, self._by_hand = Way(), set()
+        self._day += 1
         self._deliver(self.way.policy)
         self._settled(self._commit("anew", "off"))
         found = []
