@@ -190,6 +190,8 @@ PODS = 'kube_horizontalpodautoscaler_%s{namespace="a", horizontalpodautoscaler="
 WANTED, MOST = PODS % "status_desired_replicas", PODS % "spec_max_replicas"
 HEART = 'shop_heartbeat_seconds{instance="%s"}'
 LOOKS = 'price_looks_total{node="%s"}'
+HEALED = 'argocd_app_sync_total{project="shop", phase="Succeeded", name="%s"}'
+DIFFERS = 'argocd_app_info{name="us", sync_status="%s"}'
 
 
 def beats(primary: str, replica: str) -> dict[str, str]:
@@ -207,6 +209,11 @@ def vanished(*regions: str) -> dict[str, str]:
 
 
 RINGS = [
+    ("ChangedByHand", {HEALED % "eu": "5x20", HEALED % "us": "5x9 6x10"}, 1),
+    ("ChangedByHand", {HEALED % "eu": "5x9 6x10", HEALED % "us": "5x9 6x10"}, 0),
+    ("NotAsGitSays", {DIFFERS % "OutOfSync": "1x20"}, 1),
+    ("NotAsGitSays", {DIFFERS % "OutOfSync": "_x12 1x7"}, 0),
+    ("NotAsGitSays", {DIFFERS % "Synced": "1x20"}, 0),
     ("ReplicaTooOld", beats("0+60x20", "120x20"), 1),
     ("ReplicaTooOld", beats("0+60x20", "-1+60x20"), 1),
     ("ReplicaTooOld", beats("0+60x20", "-0.7+60x20"), 0),
