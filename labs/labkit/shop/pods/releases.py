@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).with_name("leaving.py")
 WAITS_S = 300  # for the answer to a checkout, which a release may take its time for
 SOON_S = 60  # a deadline that is longer is not waited for
-IN_VAIN = 15  # times that a new pod is asked whether it is ready, and then given up
+IN_VAIN = 5  # times that a new pod is asked whether it is ready, and then given up
 PODS = 2
 
 
