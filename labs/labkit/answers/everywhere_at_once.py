@@ -68,6 +68,6 @@ EXERCISES = {
         number(3, unit="regions"),
         "When does the first wave have it, and when the second?",
         "The first soak ends before the fault shows.",
-        "1 and 2",
+        "1 and 2.",
     ),
 }
