@@ -44,8 +44,13 @@ create table settings (load_s float not null);
 insert into settings values (0);
 """
 PROGRAM = Path(__file__).with_name("program.py")
+SHARED = Path(__file__).with_name("serve.py")  # by all programs in pods
 
 Manifest = dict[str, Any]
+
+
+class NoAnswer(Exception):
+    """Whoever asked got none, or an error of what stands between."""
 
 
 def probe(path: str, **more: int) -> Manifest:
@@ -79,8 +84,7 @@ class Pods:
             service("database", "database", {"port": 5432}),
             database(),
             {
-                **named("v1", "ConfigMap", "program"),
-                "data": {PROGRAM.name: PROGRAM.read_text()},
+                **files(PROGRAM),
                 "binaryData": {
                     "packages.zip": base64.b64encode(packages("pg8000")).decode()
                 },
@@ -397,6 +401,14 @@ def database() -> Manifest:
     }
 
 
+def files(program: Path) -> Manifest:
+    """The ConfigMap of a program, which has its name, and of what it imports."""
+    return {
+        **named("v1", "ConfigMap", program.stem),
+        "data": {file.name: file.read_text() for file in (program, SHARED)},
+    }
+
+
 def deployment(
     app: str, pods: int, page: str, container: Mapping[str, Manifest]
 ) -> Manifest:
@@ -414,11 +426,16 @@ def deployment(
                 "spec": {
                     **pod_spec(),
                     "containers": [made],
-                    "volumes": [{"name": "program", "configMap": {"name": "program"}}],
+                    "volumes": [volume_of(PROGRAM)],
                 },
             },
         },
     }
+
+
+def volume_of(program: Path) -> Manifest:
+    """The volume "program", with the files of one."""
+    return {"name": "program", "configMap": {"name": program.stem}}
 
 
 def container_of(

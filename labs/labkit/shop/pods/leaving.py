@@ -23,9 +23,10 @@ import os
 import signal
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from serve import Handler, Server  # a file beside this one
 
 VERSION = os.environ["VERSION"]
 NEVER = os.environ.get("READY") == "never"
@@ -57,20 +58,6 @@ def checkout(seconds):
         changed.wait_for(lambda: leaving or finish)
     if leaving:
         time.sleep(seconds)  # the work that a lesson is about
-
-
-class Handler(BaseHTTPRequestHandler):
-    def answer(self, told, status=200):
-        body = json.dumps(told).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
 
 
 class Shop(Handler):
@@ -129,19 +116,11 @@ class Desk(Handler):
         self.answer({**told, "under way": under_way, "asked": asked})
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def begin(self):
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-
 if FULL.exists():
     os._exit(1)
 signal.signal(signal.SIGTERM, lambda *_: terminated.set())
-Server(("", 8081), Desk).begin()
-shop = Server(("", 8080), Shop)
+Server(8081, Desk).begin()
+shop = Server(8080, Shop)
 shop.begin()
 terminated.wait()
 if not DRAINS:

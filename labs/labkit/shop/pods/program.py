@@ -12,16 +12,15 @@ Environment: DATABASE, an address; PAGE, "waits" (each page asks the database ho
 are left) or "from memory" (a thread asks, and pages show what it last knew).
 """
 
-import json
 import os
 import signal
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pg8000.native  # pure Python, from a file beside this one
+from serve import Handler, Server  # another
 
 AGAIN_S = 0.2  # between two looks at what is left
 LOOK_S = 1.0  # a look may take
@@ -82,20 +81,6 @@ def look_again():
         time.sleep(AGAIN_S)
 
 
-class Handler(BaseHTTPRequestHandler):
-    def tell(self, answer, status=200):
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
-
-
 class Shop(Handler):
     def do_GET(self):
         at = urlsplit(self.path)
@@ -110,26 +95,21 @@ class Shop(Handler):
             if at.path == "/page" and WAITS:
                 left = dict(ask(LEFT))
         except (OSError, pg8000.Error) as error:
-            return self.tell({"error": str(error)}, 503)
+            return self.answer({"error": str(error)}, 503)
         counts[f"{asked} ok"] += 1
-        return self.tell({"products": len(stock), "left": left})
+        return self.answer({"products": len(stock), "left": left})
 
 
 class Desk(Handler):
     def do_GET(self):
         if self.path == "/hang":
             hang.set()
-        self.tell(counts)
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
+        self.answer(counts)
 
 
 # as the first process of its container, it would be spared by SIGTERM otherwise
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 stock = load()
 threading.Thread(target=look_again, daemon=True).start()
-threading.Thread(target=Server(("", 8081), Desk).serve_forever, daemon=True).start()
-Server(("", 8080), Shop).serve_forever()
+Server(8081, Desk).begin()
+Server(8080, Shop).serve_forever()

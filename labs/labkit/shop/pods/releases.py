@@ -28,11 +28,14 @@ from . import (
     PATIENCE_S,
     SHOP,
     Manifest,
+    NoAnswer,
     container_of,
+    files,
     named,
     pod_spec,
     probe,
     service,
+    volume_of,
 )
 
 if TYPE_CHECKING:
@@ -43,10 +46,6 @@ WAITS_S = 300  # for the answer to a checkout, which a release may take its time
 SOON_S = 60  # a deadline that is longer is not waited for
 IN_VAIN = 5  # times that a new pod is asked whether it is ready, and then given up
 PODS = 2
-
-
-class NoAnswer(Exception):
-    """Whoever asked got none, or an error of what stands between."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,7 @@ class Releases:
 
     def __init__(self, cluster: Kubernetes) -> None:
         self.space = cluster.namespace()
-        self.space.apply(
-            {
-                **named("v1", "ConfigMap", "leaving"),
-                "data": {PROGRAM.name: PROGRAM.read_text()},
-            }
-        )
+        self.space.apply(files(PROGRAM))
         self.app = ""
         self.wanted = ""
         self._number = 0
@@ -373,7 +367,7 @@ def deployment(
                     "terminationGracePeriodSeconds": way.grace_s,
                     "containers": [container],
                     "volumes": [
-                        {"name": "program", "configMap": {"name": PROGRAM.stem}},
+                        volume_of(PROGRAM),
                         {"name": "scratch", "emptyDir": {}},
                     ],
                 },
