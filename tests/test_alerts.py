@@ -147,6 +147,10 @@ CREATED = 'kube_deployment_created{namespace="region-%s", deployment="%s"}'
 APPLICATION = 'argocd_app_info{name="%s", health_status="%s"}'
 SYNCS = 'argocd_app_sync_total{name="eu", phase="%s"}'
 AVAILABLE = 'kube_deployment_status_replicas_available{namespace="shop"}'
+OF_A_POD = '{namespace="shop", pod="a", container="shop"%s}'
+ENDED = "kube_pod_container_status_last_terminated_reason" + OF_A_POD
+RESTARTED = "kube_pod_container_status_restarts_total" + OF_A_POD % ""
+PERIODS = "container_cpu_cfs_%speriods_total" + OF_A_POD % ""
 CARTS = '{job="redis-carts"}'
 WORKING = 'station_working{station="pool"}'
 SERVERS = 'station_servers{station="pool"}'
@@ -318,6 +322,37 @@ RINGS = [
     ("SyncFails", {SYNCS % "Failed": "7x20", SYNCS % "Succeeded": "0+1x20"}, 0),
     ("ArgoCDIsSilent", {}, 1),
     ("ArgoCDIsSilent", {APPLICATION % ("eu", "Healthy"): "1x20"}, 0),
+    (
+        "KilledForItsMemory",
+        {ENDED % ', reason="OOMKilled"': "_x12 1x7", RESTARTED: "0x12 1x7"},
+        1,
+    ),
+    (  # killed long ago, and well since
+        "KilledForItsMemory",
+        {ENDED % ', reason="OOMKilled"': "1x20", RESTARTED: "1x20"},
+        0,
+    ),
+    (  # another end
+        "KilledForItsMemory",
+        {ENDED % ', reason="Error"': "1x20", RESTARTED: "0x12 1x7"},
+        0,
+    ),
+    (
+        "StoppedByItsLimit",
+        {PERIODS % "": "0+300x20", PERIODS % "throttled_": "0+150x20"},
+        1,
+    ),
+    (
+        "StoppedByItsLimit",
+        {PERIODS % "": "0+300x20", PERIODS % "throttled_": "0+15x20"},
+        0,
+    ),
+    # the first minutes of a pod are no reason to wake anybody
+    (
+        "StoppedByItsLimit",
+        {PERIODS % "": "0+300x20", PERIODS % "throttled_": "0x9 0+150x11"},
+        0,
+    ),
     (
         "ArchiveStandsStill",
         {ARCHIVE % "failed_count": "7x20", ARCHIVE % "last_archive_age": "60x20"},
