@@ -19,36 +19,18 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from serve import Handler, Server  # a file beside this one
+from serve import Handler, Server, limit  # a file beside this one
 
 WORK_S = int(os.environ["WORK_MS"]) / 1000
 THREADS = int(os.environ["THREADS"])
 FRESH = os.environ.get("FRESH") != "no"
 PIECE = bytes(1 << 16)  # long enough that its hash is made beside other threads
 
-# cgroups of version 2, and of version 1
-STATS = [
-    Path("/sys/fs/cgroup") / place / "cpu.stat" for place in ("", "cpu", "cpu,cpuacct")
-]
-COUNTS = next((path for path in STATS if path.exists()), None)
-
 making = threading.Lock()
 version = "1"
 made = quick = 0
-
-
-def limit():
-    """Periods in which there was work, and those in which the pod was stopped. Where it
-    has no limit, nothing is counted."""
-    text = COUNTS.read_text() if COUNTS else ""
-    told = dict(line.split() for line in text.splitlines())
-    return {
-        "periods": int(told.get("nr_periods", 0)),
-        "stopped": int(told.get("nr_throttled", 0)),
-    }
 
 
 def work(seconds):

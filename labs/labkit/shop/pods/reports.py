@@ -2,7 +2,7 @@
 
 shops = shop.pods.reports.Reports(lab.start(Kubernetes(images=[PYTHON])), box_mib=304)
 shops.deploy(way)
-shops.browse(run, 8)
+shops.browse(run, 4)
 with shops.checkouts(run):         # one in each pod
     shops.ask_for(run, 6)          # reports; how many at once, is the day's to say
 shops.audit(run)
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(__file__).with_name("reporting.py")
 APP = "shop"
-PAGE_MIB, REPORT_MIB = 4, 48  # that a page kept and a report take
-PRODUCTS = 60  # of which a crawler opens every one
+PAGE_MIB, REPORT_MIB = 8, 48  # that a page kept and a report take
+PRODUCTS = 24  # of which a crawler opens every one
 LONG_S = 60.0  # that a report or a checkout may take
 AS_IT_WAS = "as it was"
 
@@ -58,12 +58,13 @@ class Reports:
         self.box: Box | None = None
         self.names: list[str] = []
         self._together = self._crawler = False
-        self._met = 0  # what a fault has done so far
+        self._asked = self._crawled = 0  # what a fault has done so far
 
     # --- what is deployed ---
 
     def deploy(self, way: Way) -> None:
         """The shop in a fresh box."""
+        self._asked = self._crawled = 0
         self.wanted = way.pods
         self.names = self._in_a_box(self.box_mib).deploy(APP, way.pods, *asked(way))
         self.born = {pod: self._desk(pod)["born"] for pod in self.names}
@@ -94,7 +95,7 @@ class Reports:
         if self._crawler:
             with Crowd(within=60) as crowd:
                 opened = [crowd.send(self._crawl, pod) for pod in self.names]
-            self._met = sum(one.result() for one in opened)
+            self._crawled = sum(one.result() for one in opened)
 
     def _crawl(self, pod: str) -> int:
         """How many pages a crawler gets before it has all, or the pod is gone."""
@@ -128,7 +129,7 @@ class Reports:
             if not self._together:
                 made.result(LONG_S)
         if self._together:
-            self._met = sellers
+            self._asked = sellers
             self._settle("a report is neither made, nor in line, nor lost")
 
     def _long(self, run: Run, who: str, what: str, number: int, how: str = "") -> None:
@@ -178,21 +179,22 @@ class Reports:
         """All sellers ask for their report in one moment. Meter: how many did."""
 
         def body() -> faults.Body:
-            self._together, self._met = True, 0
+            self._together = True
             try:
-                yield lambda: self._met
+                yield lambda: self._asked
             finally:
                 self._together = False
 
         return faults.Fault("the month ends", body)
 
     def crawled(self) -> faults.Fault:
-        """A crawler opens every page. Meter: how many it got."""
+        """A crawler opens every page, and then the month ends. Meter: pages it got."""
 
         def body() -> faults.Body:
-            self._crawler, self._met = True, 0
+            self._crawler = True
             try:
-                yield lambda: self._met
+                with self.month_ends():
+                    yield lambda: self._crawled
             finally:
                 self._crawler = False
 

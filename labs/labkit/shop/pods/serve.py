@@ -4,6 +4,22 @@ nothing of labkit."""
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+GROUPS = Path("/sys/fs/cgroup")  # this container's own
+PLACES = ("", "cpu", "cpu,cpuacct")  # control groups of version 2, and of version 1
+
+
+def limit(groups=GROUPS):
+    """How often the processor limit has struck: `periods` in which there was work, and
+    those in which it was `stopped`. Where there is no limit, nothing is counted."""
+    stats = (groups / place / "cpu.stat" for place in PLACES)
+    text = next((path.read_text() for path in stats if path.exists()), "")
+    told = dict(line.split() for line in text.splitlines())
+    return {
+        "periods": int(told.get("nr_periods", 0)),
+        "stopped": int(told.get("nr_throttled", 0)),
+    }
 
 
 class Handler(BaseHTTPRequestHandler):
