@@ -56,9 +56,10 @@ class Box:
         self.space.apply(self.deployment(app, pods, resources, env))
 
         def settled() -> bool:
+            refused = self._refuses(app)  # first: then all others have been made
             found = self.space.pods(app)
             up = sum(pod.ready for pod in found)
-            return up == pods or (up == len(found) and self._refuses(app))
+            return up == pods or (refused and up == len(found))
 
         self.space.until(settled, app, "get ready", within=START_S)
         return [pod.name for pod in self.space.pods(app)]
