@@ -23,6 +23,13 @@ def test_every_numbered_part_is_made_of_chapters_with_labs() -> None:
     assert all(lab.path.exists() for lab in BOOK.labs)
 
 
+def test_every_chapter_says_what_a_class_can_do_afterwards() -> None:
+    teaching = (BOOK.root / "book" / "teaching.md").read_text("utf-8")
+    told = teaching.partition("```{objectives}\n")[2].partition("```")[0]
+    names = [line.split(": ")[0] for line in told.splitlines()]
+    assert sorted(names) == sorted(chapter.name for chapter in BOOK.chapters)
+
+
 # --- a page that is as it should be, and what spoils it ---
 
 FILLER = "A sentence of plain words that says nothing at all about a run. " * 10

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import book_model
 import pytest
 
 from labkit import Lab, checks, exercises, faults, show
@@ -678,6 +679,16 @@ def test_a_report_says_the_same_in_html_and_text():
     shown = exercises.report("carts at ten")
     for line in CASES["carts at ten"].views["primary, INFO commandstats"].split():
         assert line in shown.text and line in shown.html
+
+
+def test_every_report_is_met_once_in_a_lab_or_in_a_chapter():
+    book = book_model.read()
+    labs = ["\n".join(cell["source"] for cell in lab.cells()) for lab in book.labs]
+    chapters = [chapter.path.read_text("utf-8") for chapter in book.chapters]
+    for name in CASES:
+        met = [text for text in labs if f'"{name}"' in text]
+        met += [text for text in chapters if f"```{{report}} {name}\n" in text]
+        assert len(met) == 1, name
 
 
 def test_an_unknown_report_names_those_there_are():

@@ -806,7 +806,7 @@ def small_book(tmp_path):
         said, out = io.StringIO(), tmp_path / "out"
         sys.path.append(str(ROOT / "book" / "_ext"))
         extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
-        extensions += ["server_table", "check_table", "chapter_tables"]
+        extensions += ["server_table", "check_table", "chapter_tables", "report"]
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
@@ -927,6 +927,27 @@ def test_the_table_of_labs_tells_what_a_run_takes(small_book):
 def test_a_chapter_that_hurts_nobody_is_a_warning(small_book):
     _, said = small_book(".. what-hurts::\n\n   user_promises: Nobody can pay")
     assert "WARNING: what-hurts: acknowledgements, bad_partition" in said
+
+
+def test_a_chapter_without_an_objective_is_a_warning(small_book):
+    (index, _), said = small_book(".. objectives::\n\n   edge: purge an edge")
+    assert "WARNING: objectives: acknowledgements, bad_partition" in said
+    assert "purge an edge" in index and "One key, two people" in index
+
+
+def test_a_report_asks_before_it_tells(small_book, tmp_path):
+    (index, _), said = small_book(".. report:: carts at nine")
+    parts = ["At nine all carts", "db0:keys=57", "What is the cause?", "How old is"]
+    parts += ["primary restarted empty. Its counters are young", "Not evicted: a"]
+    places = [html.unescape(index).find(part) for part in parts]
+    assert not said and -1 not in places and places == sorted(places)
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert page.count('<div class="dropdown admonition">') == 2
+
+
+def test_a_report_that_there_is_not_is_a_warning(small_book):
+    _, said = small_book(".. report:: carts at noon")
+    assert "WARNING: report: there is none named 'carts at noon'" in said
 
 
 @pytest.mark.parametrize("directive", ["ledger", "lab-table"])

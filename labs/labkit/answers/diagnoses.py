@@ -2,7 +2,8 @@
 
 Each is made after a kind of public report, with every name, number and date changed.
 In a lab, `exercises.report(name)` shows one and `lab.exercise(name, answer)` grades the
-cause. Their names do not tell it; what each is about:
+cause; in a chapter, {report} shows one with its answer folded. Their names do not tell
+the cause; what each is about:
 
     replica on Tuesday               replay paused
     replica after the sale           replay slow
@@ -10,7 +11,7 @@ cause. Their names do not tell it; what each is about:
     replica an hour late             none of these (recovery_min_apply_delay)
     reports that end at 30 s         WAL from an archive, and the other delay setting
     orders that wait                 synchronous standbys by names that nobody has
-    offset that stands at 0          a transaction left open
+    offset that stands at 0          a transaction that hangs
     offset that stands at 5,120      a consumer that hangs
     one partition of six             a partition that nobody fetches
     poll that returns nothing        poison inside the deserializer
@@ -264,9 +265,12 @@ ProducerId  ProducerEpoch  LastSequence  CurrentTransactionStartOffset
 7004        0              20            0""",
         },
         "open transaction",
-        "A producer began a transaction at offset 0 and has neither committed nor "
-        "aborted. Such a reader goes no further than the last stable offset, and that "
-        "is 0. Find who owns producer 7004; end or abort it.",
+        "A producer began a transaction at offset 0, and it has neither been committed "
+        "nor aborted. Such a reader goes no further than the last stable offset, and "
+        "that is 0. Brokers abort what is open for longer than "
+        "transaction.max.timeout.ms, 15 minutes unless set; this one is three hours "
+        "old, so it hangs. Find whose producer 7004 is, then kafka-transactions.sh "
+        "abort.",
         {
             "poison record": "all 21 records parse.",
             "hung consumer": "its poll returns, again and again, with nothing.",
@@ -312,25 +316,33 @@ orders  0          812             812             0    -
 orders  1          790             790             0    -
 orders  2          845             845             0    -
 orders  3          803             803             0    -
-orders  4          828             828             0    -
-orders  5          -               817             -    -""",
+orders  4          828             828             0    -""",
+            "kafka-get-offsets.sh --topic orders": """
+orders:0:812
+orders:1:790
+orders:2:845
+orders:3:803
+orders:4:828
+orders:5:117""",
             "kafka-topics.sh --describe --topic orders, yesterday and today": """
 Topic: orders  PartitionCount: 5
 Topic: orders  PartitionCount: 6""",
         },
         "partition not assigned",
-        "The topic got a sixth partition, and the worker's list still has five. No "
-        "offset was ever committed for it, so no lag is shown: an alert on lag stays "
-        "silent. Without subscribe there is no group that would hand it out.",
+        "The topic got a sixth partition, and the worker's list still has five. The "
+        "first view shows partitions that have a member or a committed offset, and "
+        "this one has neither: it is not listed, and an alert on lag stays silent. "
+        "Without subscribe there is no group that would hand it out.",
         {
-            "open transaction": "an offset would stand there, and there is none.",
+            "open transaction": "an offset would stand in the first view, and none "
+            "does.",
             "poison record": "nobody has fetched a record from there to stumble over.",
             "hung consumer": "the other five partitions, of the same worker, have no "
             "lag.",
             "slow consumer": "the other five partitions, of the same worker, have no "
             "lag.",
         },
-        "What does a dash mean where an offset should be?",
+        "How many partitions has each view?",
     ),
     "poll that returns nothing": Case(
         "The search indexer sets unreadable orders aside: its handler is wrapped in a "
@@ -371,7 +383,8 @@ orders-dead-0  position -      end 0""",
 NOT_EVICTED = "evicted_keys is zero, on a server that was not restarted."
 CARTS = {
     "carts at nine": Case(
-        "At nine all carts were gone. Memory is far below its limit.",
+        "At nine all carts were gone. Pages live for an hour, carts for ever. Memory "
+        "is far below its limit.",
         {
             "primary, INFO": """
 uptime_in_seconds:412
@@ -396,7 +409,8 @@ db0:keys=57,expires=57""",
             "evicted": "a counter of minutes says nothing about the night, and memory "
             "is "
             "far below its limit.",
-            "expired": "carts have no time to live here, and none is counted.",
+            "expired": "carts have no time to live; what expired and what is there are "
+            "pages.",
             "flushed": "the counters began 412 seconds ago; a flush does not reset "
             "them.",
         },
@@ -500,7 +514,7 @@ idle in transaction  0""",
         {
             "shop, log": """
 ERROR:  canceling statement due to lock timeout   (55P03)
-about 1 checkout in 20, always within 50 ms of its UPDATE""",
+about 1 in 20 of those that wait for a lock, each after 50 ms of waiting""",
             "SHOW lock_timeout, asked through the pooler 20 times": """
 0      19 times
 50ms    1 time""",
