@@ -66,6 +66,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.servers)
     if in_a_cluster(item.nodeid):
         item.add_marker(pytest.mark.kubernetes)
+        item.add_marker(pytest.mark.timeout(900))
         if why := no_cluster():
             item.add_marker(pytest.mark.skip(reason=why))
 

@@ -237,11 +237,11 @@ def is_the_labs(place: str, path: Path) -> bool:
     return place.startswith(f"{path.name}:") or "/labkit/shop/" in place
 
 
-LATE = 240  # seconds; then it tells where it stands, before it is stopped
+LATE = 240  # seconds; then and again it tells where it stands, before it is stopped
 
 
 def main(path: Path, mutant: str = "") -> None:
-    faulthandler.dump_traceback_later(LATE)
+    faulthandler.dump_traceback_later(LATE, repeat=True)
     if mutant:
         break_for_good(mutant)
     else:
