@@ -23,6 +23,7 @@ from labkit import (
     wait_until,
 )
 from labkit.runtimes.cleaner import LABEL
+from labkit.servers import argocd
 
 LABS = Path(__file__).parents[2] / "labs"
 HEALS = {"automated": {"prune": True, "selfHeal": True}}
@@ -228,3 +229,15 @@ def test_closed_it_leaves_no_definition(lab, server, named):
     lab.close()
     until_owned_by(server, None)
     looks.close()
+
+
+def test_a_request_to_look_that_stays_unheard_is_made_again(monkeypatch):
+    """In each of two ways, in turn: the same words again would be no change."""
+    monkeypatch.setattr(argocd, "UNHEARD_S", 0)
+    argo, asked = argocd.ArgoCD.__new__(argocd.ArgoCD), []
+    quiet = argocd.Delivery("Synced", "Healthy", "1", "", "", 0, looked=False)
+    heard = argocd.Delivery("Synced", "Healthy", "1", "", "", 0, looked=True)
+    monkeypatch.setattr(argo, "refresh", lambda name, how: asked.append(how))
+    monkeypatch.setattr(argo, "state", lambda name: heard if asked[2:] else quiet)
+    assert argo.until("shop", lambda now: now.looked, "look") is heard
+    assert asked == ["hard", "normal", "hard"]

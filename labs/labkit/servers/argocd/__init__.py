@@ -13,7 +13,9 @@ into the namespaces that `ArgoCD.namespace` has made, and is let into no other.
 from __future__ import annotations
 
 import base64
+import itertools
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +35,7 @@ APPLICATIONS = "applications"
 REPOSITORY = "/git/shop"  # in the Git server's pod
 REFRESH = "argocd.argoproj.io/refresh"
 SETTLES_S = 90  # with new pods, on a busy machine
+UNHEARD_S = 15
 
 
 @dataclass(frozen=True)
@@ -203,9 +206,9 @@ class ArgoCD(Server[Controller]):
         )
         return [one["metadata"]["name"] for one in told["items"]]
 
-    def refresh(self, *names: str) -> None:
+    def refresh(self, *names: str, how: str = "normal") -> None:
         """Have Argo CD compare with Git now; all applications unless told."""
-        asked = {"metadata": {"annotations": {REFRESH: "normal"}}}
+        asked = {"metadata": {"annotations": {REFRESH: how}}}
         for name in names or self.applications():
             self._patch(name, asked)
 
@@ -243,11 +246,23 @@ class ArgoCD(Server[Controller]):
         what: str,
         within: float = SETTLES_S,
     ) -> Delivery:
-        """Wait for a state of an Application. Raises TimedOut with the one it has."""
+        """Wait for a state of an Application. Raises TimedOut with the one it has.
+
+        A request to look was seen to stay unheard for 90 seconds. It is made again, in
+        the other of the two ways, since the same words would change nothing.
+        """
+        ways = itertools.cycle(("hard", "normal"))
+        due = time.monotonic() + UNHEARD_S
 
         def found() -> Delivery | None:
+            nonlocal due
             state = self.state(name)
-            return state if condition(state) else None
+            if condition(state):
+                return state
+            if not state.looked and time.monotonic() > due:
+                self.refresh(name, how=next(ways))
+                due = time.monotonic() + UNHEARD_S
+            return None
 
         def late() -> str:
             return f"{name} did not {what}: {self.state(name)}"
