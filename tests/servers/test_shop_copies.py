@@ -6,6 +6,7 @@ import pytest
 
 from labkit import History, Kafka, Lab, Postgres, Run, checks, shop
 from labkit.shop.packers import Way
+from labkit.wait import wait_until
 
 SETTINGS = {
     "broker.session.timeout.ms": "9000",  # a busy machine is slow to look
@@ -155,3 +156,26 @@ def test_a_packing_that_was_rolled_back_with_its_packer_has_failed(team):
     outcomes = [(op.client, op.outcome) for op in ops if op.value == 1]
     assert outcomes == [("packer 1", "fail"), ("packer 2", "ok")]
     assert checks.duplicates(run.history).holds
+
+
+def test_a_transaction_that_is_refused_leaves_nothing_that_others_wait_for(
+    team, monkeypatch
+):
+    run = a_run()
+    team.begin(run, range(1, 4))
+    late, next_, last = (team.hire(run, Way(pack_then_commit)) for _ in range(3))
+    assert late.take() == [1, 2, 3]
+    member = late.consumer.group_metadata()  # it does not hear that it was given up
+    monkeypatch.setattr(late.consumer, "group_metadata", lambda: member)
+    wait_until(lambda: not team.members(), 20, "it is still in the group")
+    assert next_.take() == [1, 2, 3]
+    late.commit_in_transaction()
+    [refused] = run.history.ops("commit")
+    assert refused.outcome != "ok"
+    next_.consumer.close()
+    assert last.take() == [1, 2, 3]
+    last.commit_in_transaction()
+    assert team.left() == 0
+    for packer in (late, next_, last):
+        packer.session.close()
+        packer.consumer.close()

@@ -8,15 +8,17 @@ work, and it may be so slow that its group goes on without it; then another take
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka import TopicPartition
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from psycopg.errors import LockNotAvailable
 
 from .. import faults
+from ..servers.kafka import close_producer
 from ..wait import TimedOut, wait_until
 from .records import read_back, refusable
 from .topics import Topics
@@ -124,11 +126,10 @@ class Packer:
         """The same inside a transaction of Kafka's, as `exactly once` is set up."""
         place = TopicPartition(self.team.topics.name, 0)
         done = {place: OffsetAndMetadata(self.consumer.position(place), "", -1)}
-        with refusable(self.run, self.name, "commit", "orders", inner=True):
-            producer = self.team.transactional()
-            producer.begin_transaction()
-            producer.send_offsets_to_transaction(done, self.consumer.group_metadata())
-            producer.commit_transaction()
+        told = refusable(self.run, self.name, "commit", "orders", inner=True)
+        with told, self.team.transaction() as producer:
+            member = self.consumer.group_metadata()
+            producer.send_offsets_to_transaction(done, member)
 
     def take_up_again(self) -> None:
         """Go back to what the group has committed: the batch comes once more."""
@@ -211,13 +212,23 @@ class Packers:
         with self.kafka.asked() as admin:
             return list(admin.describe_groups([name])[name]["members"])
 
-    def transactional(self) -> KafkaProducer:
-        """A producer of transactions. Kept for the run."""
-        if self._producer is None:
+    @contextmanager
+    def transaction(self) -> Iterator[KafkaProducer]:
+        """A producer in a transaction, which is committed in the end. It is kept for
+        the run, but not after an error: a new one ends what it has left open."""
+        producer, self._producer = self._producer, None
+        if producer is None:
             name = f"packing {self.topics.name}"
-            self._producer = self.kafka.producer(transactional_id=name)
-            self._producer.init_transactions()
-        return self._producer
+            producer = self.kafka.producer(transactional_id=name)
+            producer.init_transactions()
+        try:
+            producer.begin_transaction()
+            yield producer
+            producer.commit_transaction()
+        except KafkaError:
+            close_producer(producer, within=1)
+            raise
+        self._producer = producer
 
     def _turn(self, packer: Packer) -> Packer:
         """One batch; returns who works next."""
