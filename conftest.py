@@ -19,7 +19,8 @@ SERVERS = HERE / "tests" / "servers"
 RUNS = HERE / "labs" / "runs.json"
 A_LAB = 1.0e9  # bytes that one worker's servers may need
 SITE, LESSONS = "tests/test_site.py", "tests/test_lessons.py"
-KUBERNETES = ("tests/servers/test_kubernetes.py", "tests/servers/test_argocd.py")
+ARGO = "tests/servers/test_argocd.py"
+KUBERNETES = ("tests/servers/test_kubernetes.py", ARGO)
 PAGE = re.compile(r"\[(\S+\.html)")
 LAB = re.compile(r"^labs/(\w+)\.ipynb|\[(\w+)\]$")
 
@@ -40,8 +41,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def unit(nodeid: str) -> str:
     """What one worker runs in order: the tests of a file (a notebook's cells share a
-    kernel), of one lesson, or of one page of the site."""
+    kernel), of one lesson, or of one page of the site; and all that starts Argo CD, of
+    which a cluster has one: its tests take it away from whoever runs beside them."""
     file = nodeid.partition("::")[0]
+    if file == ARGO or starts(nodeid, "ArgoCD("):
+        return ARGO
     if file == LESSONS:
         return nodeid
     page = PAGE.search(nodeid) if file == SITE else None
@@ -73,18 +77,20 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def in_a_cluster(nodeid: str) -> bool:
     """Tests of Kubernetes, labs that start it, and their lessons."""
-    lab = LAB.search(nodeid.partition("::")[0])
-    if nodeid.startswith(LESSONS):
-        lab = LAB.search(nodeid)
-    return nodeid.startswith(KUBERNETES) or bool(
-        lab and starts_a_cluster(lab[1] or lab[2])
-    )
+    return nodeid.startswith(KUBERNETES) or starts(nodeid, "Kubernetes(")
+
+
+def starts(nodeid: str, server: str) -> bool:
+    """Whether it is of a lab that starts this server, or of its lesson."""
+    place = nodeid if nodeid.startswith(LESSONS) else nodeid.partition("::")[0]
+    lab = LAB.search(place)
+    return bool(lab) and server in code_of(lab[1] or lab[2])
 
 
 @functools.cache
-def starts_a_cluster(lab: str) -> bool:
+def code_of(lab: str) -> str:
     notebook = HERE / "labs" / f"{lab}.ipynb"
-    return notebook.exists() and "Kubernetes(" in notebook.read_text()
+    return notebook.read_text() if notebook.exists() else ""
 
 
 @functools.cache
@@ -137,7 +143,7 @@ def in_turn(units: list[str]) -> dict[str, float]:
         | spread(labs, 1.0)
         | spread(pages, 1.2)  # when the first is due, the site is there
         | spread(servers, 1.4)
-        | {SITE: 0.0}
+        | {SITE: 0.0, ARGO: 0.5}
     )
 
 
