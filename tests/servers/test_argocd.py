@@ -149,9 +149,7 @@ def test_killed_it_heals_nothing_and_comes_back_with_its_data(server, delivered)
         assert fault.meter() == 1
         server.commit("while it is down", {"a/told.yaml": told("while down")})
         change_by_hand(delivered)
-    wait_until(
-        lambda: words(delivered) == "while down", 60, lambda: str(server.state("a"))
-    )
+    server.until("a", lambda _: words(delivered) == "while down", "heal", 60)
 
 
 def test_two_labs_share_the_definitions_and_the_last_takes_them_away(

@@ -248,8 +248,9 @@ class ArgoCD(Server[Controller]):
     ) -> Delivery:
         """Wait for a state of an Application. Raises TimedOut with the one it has.
 
-        A request to look was seen to stay unheard for 90 seconds. It is made again, in
-        the other of the two ways, since the same words would change nothing.
+        A request to look was seen to stay unheard for 90 seconds, and one that came
+        before the Git server was there fails. It is made again, in the other of the two
+        ways, since the same words would change nothing.
         """
         ways = itertools.cycle(("hard", "normal"))
         due = time.monotonic() + UNHEARD_S
@@ -259,7 +260,8 @@ class ArgoCD(Server[Controller]):
             state = self.state(name)
             if condition(state):
                 return state
-            if not state.looked and time.monotonic() > due:
+            failed = state.sync == "Unknown"  # it would look again in minutes
+            if (failed or not state.looked) and time.monotonic() > due:
                 self.refresh(name, how=next(ways))
                 due = time.monotonic() + UNHEARD_S
             return None
