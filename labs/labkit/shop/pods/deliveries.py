@@ -28,7 +28,17 @@ from ...servers.http import Refused
 from ...wait import wait_until
 from ..crowd import at_once
 from ..records import figure
-from . import PATIENCE_S, Manifest, container_of, named, pod_spec, probe, service
+from . import (
+    PATIENCE_S,
+    Manifest,
+    container_of,
+    files,
+    named,
+    pod_spec,
+    probe,
+    service,
+    volume_of,
+)
 from .releases import NoAnswer
 
 if TYPE_CHECKING:
@@ -96,9 +106,7 @@ class Change:
                         "spec": {
                             **pod_spec(),
                             "containers": [container],
-                            "volumes": [
-                                {"name": "program", "configMap": {"name": "program"}}
-                            ],
+                            "volumes": [volume_of(PROGRAM)],
                         },
                     },
                 },
@@ -152,9 +160,8 @@ class Deliveries:
         self._number = 0
         self.spaces = {region: argo.namespace() for region in REGIONS}
         self._write(REGIONS, self.old)
-        program = {PROGRAM.name: PROGRAM.read_text()}
         for space in self.spaces.values():
-            space.apply({**named("v1", "ConfigMap", "program"), "data": program})
+            space.apply(files(PROGRAM))
         self.prune(True)
 
     # --- what a way of delivering is told and may do ---

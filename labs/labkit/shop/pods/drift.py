@@ -31,7 +31,18 @@ from ...servers.http import Refused
 from ...wait import wait_until
 from ..crowd import at_once
 from ..records import figure, figures
-from . import PATIENCE_S, SHOP, Manifest, container_of, named, pod_spec, probe, service
+from . import (
+    PATIENCE_S,
+    SHOP,
+    Manifest,
+    container_of,
+    files,
+    named,
+    pod_spec,
+    probe,
+    service,
+    volume_of,
+)
 from .releases import NoAnswer
 
 if TYPE_CHECKING:
@@ -107,7 +118,7 @@ def manifests(sale: str, day: int) -> str:
                 "spec": {
                     **pod_spec(),
                     "containers": [container],
-                    "volumes": [{"name": "program", "configMap": {"name": "program"}}],
+                    "volumes": [volume_of(PROGRAM)],
                 },
             },
         },
@@ -127,9 +138,8 @@ class Regions:
         self._policy: Manifest = {}  # of the Applications
         self._hand: Callable[[], None] | None = None  # what it does today
         self._changes = 0  # that it made today
-        program = {PROGRAM.name: PROGRAM.read_text()}
         for space in self.spaces.values():
-            space.apply({**named("v1", "ConfigMap", "program"), "data": program})
+            space.apply(files(PROGRAM))
 
     # --- the schedule ---
 

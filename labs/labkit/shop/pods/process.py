@@ -14,12 +14,12 @@ Environment: VERSION. READY, "never": it never gets ready. LEAKS, a number: so m
 pages are answered, then there is nothing left to answer with.
 """
 
-import json
 import os
 import signal
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from serve import Handler, Server  # a file beside this one
 
 VERSION = os.environ.get("VERSION", "")
 NEVER = os.environ.get("READY") == "never"
@@ -39,7 +39,7 @@ def page():
     return {"version": VERSION}, 200
 
 
-class Shop(BaseHTTPRequestHandler):
+class Shop(Handler):
     def do_GET(self):
         at = urlsplit(self.path)
         if at.path == "/page":
@@ -52,24 +52,7 @@ class Shop(BaseHTTPRequestHandler):
         else:
             self.answer({}, 503 if NEVER else 200)
 
-    def answer(self, told, status=200):
-        body = json.dumps(told).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
 
 # as the first process of its container, it would be spared by SIGTERM otherwise
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-Server(("", 8080), Shop).serve_forever()
+Server(8080, Shop).serve_forever()

@@ -32,7 +32,7 @@ from ...servers.kubernetes.api import get
 from ...wait import wait_until
 from ..crowd import Crowd
 from ..records import figure, figures
-from . import Manifest, container_of, named, pod_spec, probe
+from . import Manifest, container_of, files, named, pod_spec, probe, volume_of
 
 if TYPE_CHECKING:
     from ...servers.kubernetes import Kubernetes, Pod
@@ -100,12 +100,7 @@ class Waves:
         self._due = 0.0
         self._asking = threading.Lock()
         self._number = 0
-        self.space.apply(
-            {
-                **named("v1", "ConfigMap", "workers"),
-                "data": {PROGRAM.name: PROGRAM.read_text()},
-            }
-        )
+        self.space.apply(files(PROGRAM))
         self._deploy(APP)
         self._watched = self._prepare(60)
 
@@ -476,9 +471,7 @@ def deployment(app: str, start_s: float) -> Manifest:
                 "spec": {
                     **pod_spec(),
                     "containers": [container],
-                    "volumes": [
-                        {"name": "program", "configMap": {"name": PROGRAM.stem}}
-                    ],
+                    "volumes": [volume_of(PROGRAM)],
                 },
             },
         },

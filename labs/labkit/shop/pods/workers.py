@@ -13,12 +13,12 @@ Environment: WORKERS. START_S: seconds that the start takes (it loads a catalogu
 warms its caches).
 """
 
-import json
 import os
 import signal
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from serve import Handler, Server  # a file beside this one
 
 WORKERS = int(os.environ["WORKERS"])
 SLICE_S, USED_S = 0.1, 0.003  # of so long, a page that computes uses so much
@@ -58,20 +58,6 @@ def end_pages():
         end = threading.Event()
 
 
-class Handler(BaseHTTPRequestHandler):
-    def answer(self, told, status=200):
-        body = json.dumps(told).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
-
-
 class Shop(Handler):
     def do_GET(self):
         if self.path.startswith("/process"):
@@ -93,13 +79,8 @@ class Desk(Handler):
         self.answer({"busy": busy})
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-
 # as the first process of its container, it would be spared by SIGTERM otherwise
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 time.sleep(float(os.environ["START_S"]))  # the work that the lesson is about
-threading.Thread(target=Server(("", 8081), Desk).serve_forever, daemon=True).start()
-Server(("", 8080), Shop).serve_forever()
+Server(8081, Desk).begin()
+Server(8080, Shop).serve_forever()
