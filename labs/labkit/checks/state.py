@@ -66,8 +66,9 @@ def lost_acknowledged_writes(
     nobody wrote); and, where there are any, refuted (survivors whose every write is
     said to have failed) and copies (how many survivors are one too many).
 
-    `survived` is deprecated: what was read back after the history's end, in the right
-    place, even if it is nothing.
+    `survived` stands for a read-back where the history shows in another way what is
+    there at its end: the orders that were processed, the carts that a checkout had. It
+    is whole and of the right place, even if it is nothing.
 
     Cost: O(n + number of survivors) after a sort by time.
     """
