@@ -21,6 +21,7 @@ A_LAB = 1.0e9  # bytes that one worker's servers may need
 SITE, LESSONS = "tests/test_site.py", "tests/test_lessons.py"
 ARGO = "tests/servers/test_argocd.py"
 KUBERNETES = ("tests/servers/test_kubernetes.py", ARGO)
+LIMITS = "tests/servers/test_limits.py"
 PAGE = re.compile(r"\[(\S+\.html)")
 LAB = re.compile(r"^labs/(\w+)\.ipynb|\[(\w+)\]$")
 
@@ -73,11 +74,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.timeout(900))
         if why := no_cluster():
             item.add_marker(pytest.mark.skip(reason=why))
+    if limited(item.nodeid) and (why := no_limits()):
+        item.add_marker(pytest.mark.skip(reason=why))
 
 
 def in_a_cluster(nodeid: str) -> bool:
     """Tests of Kubernetes, labs that start it, and their lessons."""
     return nodeid.startswith(KUBERNETES) or starts(nodeid, "Kubernetes(")
+
+
+def limited(nodeid: str) -> bool:
+    """Tests of servers with limits, labs that set one, and their lessons."""
+    return nodeid.startswith(LIMITS) or starts(nodeid, ".within(")
 
 
 def starts(nodeid: str, server: str) -> bool:
@@ -107,6 +115,20 @@ def no_cluster() -> str:
 
     problem = engine_problem()
     return f"no Kubernetes without a Docker engine: {problem}" if problem else ""
+
+
+@functools.cache
+def no_limits() -> str:
+    """Why servers cannot be limited, "" where an engine does it or this account may."""
+    from labkit.runtimes import groups
+    from labkit.runtimes.containers import engine_problem
+
+    runtime = os.environ.get("LABS_RUNTIME")
+    if runtime == "containers" or (not runtime and not engine_problem()):
+        return ""
+    if problem := groups.problem():
+        return f"processes cannot be limited here, not proved here: {problem}"
+    return ""
 
 
 def pytest_collection_modifyitems(

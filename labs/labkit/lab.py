@@ -25,13 +25,14 @@ class Lab:
     """What a notebook holds on to.
 
     name: the notebook's name; a second lab of that name closes the first. seed: of
-    every random number in the lab.
+    every random number in the lab. in_memory: False where servers' data must lie on a
+    disk, since what lies in memory counts as theirs.
     Environment: LABS_RUNTIME chooses the runtime; LABS_REPORT names a file that gets
     the lab's report (verdicts, versions, facts) as JSON whenever it grows.
     Raises RuntimeUnavailable when this machine cannot run servers as asked.
     """
 
-    def __init__(self, name: str, seed: int = 7) -> None:
+    def __init__(self, name: str, seed: int = 7, in_memory: bool = True) -> None:
         if name in _open_labs:  # its set-up cell is run again
             _open_labs[name].close()
         self.name = name
@@ -42,7 +43,7 @@ class Lab:
         self._attempts: Counter[str] = Counter()  # at each exercise
         self._ready_in = 0.0
         self._closed = False
-        self._session = Session()
+        self._session = Session(in_memory)
         self._memory = MemoryWatch(self._servers)
         atexit.register(self.close)
         _open_labs[name] = self

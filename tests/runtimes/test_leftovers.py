@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.runtimes import cleaner
+from labkit.runtimes import cleaner, groups
 from labkit.runtimes.session import Session, data_root, sweep
 from labkit.wait import wait_until
 
@@ -39,6 +39,11 @@ FROZEN = """
 db = lab.start(Postgres(replicas=1))
 fault = faults.receiver_frozen(db.replica)
 fault.__enter__()
+tell("started")
+input()
+"""
+LIMITED = """
+lab.start(Postgres().within(memory_mib=256, cpus=1))
 tell("started")
 input()
 """
@@ -223,3 +228,17 @@ def test_closing_a_lab_twice_does_no_harm():
     session.close()
     session.close()
     assert session.directory.parent == data_root()
+
+
+def test_a_kernel_that_is_killed_leaves_no_control_group(tmp_path):
+    if why := groups.problem():
+        pytest.skip(f"processes cannot be limited here, not proved here: {why}")
+    kernel = Kernel(LIMITED, tmp_path).wait_for("started")
+    listed = (kernel.directory / cleaner.USES_GROUPS).read_text().splitlines()
+    paths = [Path(line) for line in listed]
+    pids = kernel.pids()
+    held = {int(pid) for p in paths for pid in (p / "cgroup.procs").read_text().split()}
+    assert held == pids  # all of its processes, and nobody else's
+    kernel.end(signal.SIGKILL)
+    nothing_left(kernel, pids)
+    assert not any(path.exists() for path in paths)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 
 from .base import Machine, Runtime, RuntimeUnavailable, StartFailed
+from .bounds import Counted, Limits
 from .session import Session
 
 __all__ = [
+    "Counted",
+    "Limits",
     "Machine",
     "Runtime",
     "RuntimeUnavailable",

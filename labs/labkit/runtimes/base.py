@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
+from .bounds import Counted, Limits
 from .ports import Port
 
 if TYPE_CHECKING:
@@ -106,6 +107,18 @@ class Machine(ABC):
     def memory(self) -> int:
         """Bytes in use by the machine, shared pages counted once where that can be
         told; 0 when not running or not known."""
+
+    def limit(self, limits: Limits) -> None:
+        """What all its processes together may use, from now on or from the next start.
+
+        Raises RuntimeUnavailable where that cannot be had, and OSError where it holds
+        more than a lower limit of its memory.
+        """
+        raise RuntimeUnavailable(f"{self.name} cannot be given limits")
+
+    def counted(self) -> Counted:
+        """What the kernel has counted of it. Raises LookupError without limits."""
+        raise LookupError(f"{self.name} has no limits: nothing is counted")
 
     def release(self) -> str:
         """The product's version, for servers that do not tell it to their clients."""

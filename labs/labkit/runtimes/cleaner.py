@@ -27,6 +27,7 @@ from typing import Any
 LABEL = "labs.session"  # on every container, network, namespace of a session
 OWNER = ".owner"  # in every session's directory; locked while its kernel lives
 USES_CONTAINERS = ".containers"  # holds the engine's URL; there before any container
+USES_GROUPS = ".groups"  # paths of control groups; there before any of them
 USES_CLUSTER = ".cluster"  # a kubeconfig's path; there before any namespace
 
 
@@ -104,6 +105,17 @@ def remove_containers(session: str, host: str = "") -> None:
             network.remove()
 
 
+def remove_group(path: Path, within: float = 0.0) -> None:
+    """Remove a control group, whose last process may take a moment to go."""
+    end = time.monotonic() + within
+    while path.is_dir():
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        if time.monotonic() >= end:
+            return
+        time.sleep(0.02)
+
+
 def in_cluster(session: str) -> str:
     """A session's name as clusters allow it: how its namespaces' names begin, and what
     their label says."""
@@ -135,6 +147,9 @@ def clean(directory: Path) -> None:
     directory."""
     end = time.monotonic() + 8
     _kill_all(directory, end)
+    groups = directory / USES_GROUPS
+    for path in groups.read_text().splitlines() if groups.exists() else ():
+        remove_group(Path(path), within=2)
     marker = directory / USES_CONTAINERS
     if marker.exists():
         # an engine that is gone has no containers to remove

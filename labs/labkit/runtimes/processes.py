@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 import psutil
 
 from ..wait import TimedOut, wait_until
-from . import cache, limits, surroundings
+from . import cache, groups, limits, surroundings
 from .base import Following, Machine, Runtime, RuntimeUnavailable, StartFailed
+from .bounds import Counted, Limits
 from .cleaner import processes_in, remove_shared_memory, send
 from .ports import Port
 
@@ -49,6 +50,7 @@ class ProcessMachine(Machine):
         self._log = self.directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False  # by labkit
+        self._group: groups.Group | None = None
 
     @classmethod
     def make_once(cls) -> None:
@@ -92,9 +94,10 @@ class ProcessMachine(Machine):
         self.opened = False
         for port in self.ports():
             port.release()
+        words = self.command()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(),
+                self._group.entering(words) if self._group else words,
                 cwd=self.directory,  # this is how the cleaner finds it
                 env={**surroundings.for_servers(), **self.environment()},
                 stdin=subprocess.DEVNULL,
@@ -156,6 +159,8 @@ class ProcessMachine(Machine):
         if code is None:
             return "it has not ended"
         if code == -signal.SIGKILL and not self._killed:
+            if self._group and self._group.counted().killed:
+                return "ended by the kernel: it used more memory than its limit"
             return (
                 "ended by signal SIGKILL, which labkit did not send: mostly the "
                 "system does, where memory runs out"
@@ -233,6 +238,18 @@ class ProcessMachine(Machine):
 
     def memory(self) -> int:
         return sum(proportional_memory(pid) for pid in processes_in(self.directory))
+
+    def limit(self, limits: Limits) -> None:
+        """In a control group of its own, where this account may make one."""
+        if self._group is None:
+            session = self.directory.parent
+            name = f"{session.name}-{self.directory.name}"
+            self._group = groups.Group(session, name, limits)
+        else:
+            self._group.limit(limits)
+
+    def counted(self) -> Counted:
+        return self._group.counted() if self._group else super().counted()
 
     def write(self, name: str, text: str) -> Path:
         """A file that only its owner may read: it may hold a password."""

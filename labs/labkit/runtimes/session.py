@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from . import cleaner, surroundings
 from .base import RuntimeUnavailable
 
@@ -22,14 +24,15 @@ NEEDED = 300 << 20  # bytes free for a lab's data; the largest lab writes about 
 class Session:
     """Holds everything that one kernel starts; `close` leaves nothing behind.
 
-    Attributes: id (also the label of containers), directory (mode 0700, holds all
-    data, sockets and logs).
+    in_memory: whether data goes to memory where there is room, as it does unless a lab
+    counts memory. Attributes: id (also the label of containers), directory (mode 0700,
+    holds all data, sockets and logs).
     Raises RuntimeUnavailable when no place has room for a lab's data.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_memory: bool = True) -> None:
         surroundings.forget_clients_settings()
-        root = data_root()
+        root = data_root(in_memory)
         sweep(root)
         self.directory = Path(tempfile.mkdtemp(prefix="labs-", dir=root))
         self.id = self.directory.name
@@ -62,17 +65,21 @@ class Session:
             self._owner.close()
 
 
-def data_root() -> Path:
-    """Where session directories go: LABS_DATA, else memory, else the temp directory."""
+def data_root(in_memory: bool = True) -> Path:
+    """Where session directories go: LABS_DATA, else memory, else the temp directory.
+    in_memory: False where only a disk will do."""
     asked = os.environ.get("LABS_DATA")
     if asked:
         places = [Path(asked).expanduser().resolve()]
     else:
-        places = [Path("/dev/shm"), Path(tempfile.gettempdir())]
+        places = [Path("/dev/shm"), Path(tempfile.gettempdir()), Path("/var/tmp")]
     found = []
     for place in places:
         if not place.is_dir() or not os.access(place, os.W_OK):
             found.append(f"{place} is not a folder that you can write to")
+            continue
+        if not in_memory and in_the_memory(place):
+            found.append(f"{place} is in memory, which this lab counts")
             continue
         free = shutil.disk_usage(place).free
         if free >= NEEDED:
@@ -82,6 +89,16 @@ def data_root() -> Path:
         f"A lab needs {NEEDED >> 20} MB for its servers' data: {'; '.join(found)}. "
         "Free some space, or name another folder: LABS_DATA=/path/to/folder"
     )
+
+
+def in_the_memory(place: Path) -> bool:
+    """Whether what is written to a folder counts as memory of who wrote it."""
+    holds = [
+        (len(mount.mountpoint), mount.fstype)
+        for mount in psutil.disk_partitions(all=True)
+        if place.resolve().is_relative_to(mount.mountpoint)
+    ]
+    return max(holds, default=(0, ""))[1] in ("tmpfs", "ramfs")
 
 
 def sweep(root: Path) -> None:

@@ -6,9 +6,9 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import TopologicalSorter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from ..runtimes import Machine, Runtime, StartFailed
+from ..runtimes import Counted, Limits, Machine, Runtime, StartFailed
 from ..wait import TimedOut, wait_until
 
 T = TypeVar("T")
@@ -35,6 +35,14 @@ class Node:
     def frozen(self) -> bool:
         """Whether it is there and, by its own state, stands still."""
         return self.machine.frozen()
+
+    def limit(self, memory_mib: int | None = None, cpus: float | None = None) -> None:
+        """Other limits than those of its start: see `Server.within`."""
+        self.machine.limit(Limits(memory_mib, cpus))
+
+    def counted(self) -> Counted:
+        """What the kernel has counted of a node with limits."""
+        return self.machine.counted()
 
     def pause(self) -> None:
         """Freeze the node: connections stay open and nothing answers."""
@@ -129,6 +137,17 @@ class Server(ABC, Generic[N]):
     def __init__(self, *given: object) -> None:
         self.stands_on = [one for one in given if isinstance(one, Server)]
         self.nodes: list[N] = []
+        self.limits: Limits | None = None
+
+    def within(self, memory_mib: int | None = None, cpus: float | None = None) -> Self:
+        """Limit each of its nodes, before its start: `Redis().within(memory_mib=64)`.
+
+        memory_mib: MiB of all its processes; above it the kernel ends one. cpus: of the
+        processors' time, 0.5 for half of one's. None: no limit. `start` raises
+        RuntimeUnavailable where limits cannot be had.
+        """
+        self.limits = Limits(memory_mib, cpus)
+        return self
 
     @abstractmethod
     def attach(self, runtime: Runtime) -> None:
@@ -140,6 +159,9 @@ class Server(ABC, Generic[N]):
 
     def start(self) -> None:
         """Launch the nodes and wait until all of them answer."""
+        if self.limits:
+            for node in self.nodes:
+                node.machine.limit(self.limits)
         side_by_side([node.machine.start for node in self.nodes])
         for node in self.nodes:
             node.ready()

@@ -18,6 +18,7 @@ from testcontainers.core.container import DockerContainer
 
 from ...wait import TimedOut, wait_until
 from ..base import Following, Machine, RuntimeUnavailable, StartFailed
+from ..bounds import FILES, PERIOD_US, Counted, Limits, counted
 from ..ports import Port
 from .engine import host_for_containers
 
@@ -34,6 +35,9 @@ PATIENCE = 60.0  # seconds for another machine's launch, pulls not counted
 # any answer will do, and an image without either program is believed
 ASK = """if command -v curl; then curl -s -m 5 "$1"
 elif command -v wget; then wget -T 5 -O - "$1" 2>&1 | grep ' 403 '; fi"""
+# control groups as a container sees its own: one file after the other
+GROUP = """cd /sys/fs/cgroup
+for file in "$@"; do echo "==> $file"; cat "$file" 2>/dev/null; done; true"""
 TAKEN = ("already allocated", "already in use", "not available")
 
 
@@ -65,6 +69,7 @@ class ContainerMachine(Machine):
         self._failure: BaseException | None = None
         self._container: DockerContainer | None = None
         self._looked = 0.0
+        self._limits = Limits()
 
     @classmethod
     def variable(cls) -> str:
@@ -166,6 +171,7 @@ class ContainerMachine(Machine):
             "labels": self.runtime.labels,
             "user": self.user,
             "privileged": self.privileged,
+            **limited(self._limits),
         }
         for folder in self.in_memory:
             container.with_tmpfs_mount(folder)
@@ -325,6 +331,20 @@ class ContainerMachine(Machine):
                     "use no containers: LABS_RUNTIME=processes"
                 ) from None
 
+    def limit(self, limits: Limits) -> None:
+        self._limits = limits
+        if self._container is not None:
+            try:
+                self._docker.update(**limited(limits))
+            except APIError as error:
+                raise OSError(f"{self.name}: {error.explanation}") from None
+
+    def counted(self) -> Counted:
+        """While it runs."""
+        told = self.run("sh", "-c", GROUP, "sh", *FILES)
+        parts = (part.partition("\n") for part in told.split("==> ")[1:])
+        return counted({name: text for name, _, text in parts}.__getitem__)
+
     def memory(self) -> int:
         try:
             if not self.alive():
@@ -341,6 +361,17 @@ class ContainerMachine(Machine):
         # the page cache can be had back at any time (cgroup v1 and v2 name it apart)
         cache = details.get("total_inactive_file", details.get("inactive_file", 0))
         return max(0, stats.get("usage", 0) - cache)
+
+
+def limited(limits: Limits) -> dict[str, int]:
+    """As the engine is told. With as much memory as memory and swap, there is no swap.
+    A share of the processor is told by its period, which can be changed later."""
+    told: dict[str, int] = {}
+    if limits.memory is not None:
+        told |= {"mem_limit": limits.memory, "memswap_limit": limits.memory}
+    if limits.quota_us is not None:
+        told |= {"cpu_period": PERIOD_US, "cpu_quota": limits.quota_us}
+    return told
 
 
 class FollowingContainer(Following, ContainerMachine):
