@@ -41,11 +41,11 @@ def test_who_is_far_waits_for_every_trip(shop):
 
 
 def test_each_customer_is_shown_her_own_newest_price(shop):
-    origin, _, near = shop
+    origin, ocean, near = shop
     run = History()
-    distance.visits(run, near, 3)
+    distance.visits(run, near, 3, over=ocean)
     distance.set_price(run, origin, 7)
-    distance.visits(run, near, 3)
+    distance.visits(run, near, 3, over=ocean)
     assert distance.right(run).holds
     assert {op.version for op in run.ops("read")[3:]} == {7}
 
@@ -68,6 +68,17 @@ def test_a_share_of_pages_may_be_late_and_no_more(late, state):
     verdict = distance.complete_in_time(run, within=0.7, share=0.5)
     assert verdict.state == state
     assert verdict.violations == (late if state == "violated" else 0)
+
+
+@pytest.mark.parametrize(("least_s", "state"), [(0.8, "violated"), (0.4, "unknown")])
+def test_pages_that_are_late_for_another_reason_than_distance_prove_nothing(
+    least_s, state
+):
+    run = History()
+    page = Op(1, "ann", "read", distance.PRICE, outcome="ok")
+    page.t_call, page.t_ret, page.extra = 0.0, 0.9, {"least_s": least_s}
+    run.add(page)
+    assert distance.complete_in_time(run, within=0.7, share=0.5).state == state
 
 
 def test_a_page_that_did_not_come_is_late():

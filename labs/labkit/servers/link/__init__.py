@@ -84,6 +84,11 @@ class Link(Server[LinkNode]):
         """Whether it is cut, there and back, as it was last told."""
         return self._line["cut"]
 
+    @property
+    def round_trip(self) -> float:
+        """Seconds that a packet takes there, and its answer back."""
+        return sum(self._line["delay"])
+
     def carried(self) -> dict[str, Any]:
         """What it has carried since its start: connections, trips (round trips that a
         client waited for), bytes_there, bytes_back; and cut, there and back."""
