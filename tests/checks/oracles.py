@@ -160,16 +160,30 @@ def staleness_bound(history, *, bound, in_="versions"):
 
 def seen_in_time(history, *, within, looks=3):
     checked, broken, doubt = 0, set(), read_doubt(history, "write")
+
+    def late(w):
+        after = [r for r in reads(history) if r.key == w.key]
+        return [r for r in after if r.t_call > w.t_ret + within and age(r) < age(w)]
+
+    def sure(w):
+        asked = [r.t_call for r in reads(history) if r.key == w.key]
+        tried = sum(w.t_ret <= t <= w.t_ret + within for t in asked)
+        return late(w) and tried >= looks
+
     for w in writes(history):
         of_key = [r for r in reads(history) if r.key == w.key]
         checked += bool(of_key)
         due = w.t_ret + within
-        late = any(r.t_call > due and age(r) < age(w) for r in of_key)
         in_time = any(r.t_ret <= due and age(r) >= age(w) for r in of_key)
-        tried = sum(w.t_ret <= r.t_call <= due for r in of_key)
-        if late and tried >= looks:
+        stuck = any(
+            age(r) < age(v) <= age(w)
+            for r in late(w)
+            for v in writes(history)
+            if v.key == w.key and sure(v)
+        )
+        if late(w) and (sure(w) or stuck):
             broken.add(w.op_id)
-        elif of_key and (late or not in_time):
+        elif of_key and (late(w) or not in_time):
             doubt = True
     return Judgement(checked, broken, doubt)
 

@@ -183,6 +183,19 @@ def test_a_write_that_nobody_looked_for_in_time_is_in_doubt(seen, within, reason
     assert reason in verdict.reason
 
 
+def test_readers_who_are_stuck_at_an_older_version_need_not_have_looked_often():
+    def night(stuck_at):
+        looks = [read(0, t_call=n, t_ret=n + 0.01) for n in (0.2, 0.4, 0.6, 1.1)]
+        looks.append(read(stuck_at, t_call=2.1, t_ret=2.2))
+        second = write(2, t_call=0.9, t_ret=1.0)
+        return history_of(write(1, t_call=-1.0, t_ret=0.0), second, *looks)
+
+    verdict = checks.seen_in_time(night(stuck_at=0), within=1)
+    assert verdict.violations == 2
+    verdict = checks.seen_in_time(night(stuck_at=1), within=1)
+    assert verdict.violations == 1  # nobody knows about the second
+
+
 def test_a_replica_that_is_seen_late_is_not_excused_by_another_that_is_in_time():
     ops = [read(1, t_call=0.1, t_ret=0.2)]
     ops += [read(0, t_call=n, t_ret=n + 0.1) for n in (0.3, 0.4, 0.5, 2.0)]

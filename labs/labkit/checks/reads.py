@@ -194,7 +194,9 @@ def seen_in_time(history: History, *, within: float, looks: int = 3) -> Findings
     show it, and *in time* when it is not late and a read that returned until it was due
     shows it. Where neither was seen, nobody looked in time, and nothing can be said. So
     it is with a late write when fewer than `looks` reads of its key were called between
-    its return and the moment when it was due: the machine may have been too busy.
+    its return and the moment when it was due: the machine may have been too busy. Not
+    so if the read that shows it late does not show an earlier version either, which is
+    late beyond doubt: readers were stuck there, however often they looked.
 
     Violation: a late write.
 
@@ -205,6 +207,7 @@ def seen_in_time(history: History, *, within: float, looks: int = 3) -> Findings
     known, seen = writes(findings, history), reads(findings, history)
     several = several_keys(known + seen)
     readers = {key: _Readers(ops) for key, ops in _by_key(seen).items()}
+    overdue: list[tuple[Op, Op, bool]] = []  # write, late read, looked often enough
     for op in known:
         if op.key not in readers:
             continue
@@ -212,17 +215,28 @@ def seen_in_time(history: History, *, within: float, looks: int = 3) -> Findings
         due = ended(op)[0] + within
         due += TOLERANCE * max(1.0, abs(due))
         late = readers[op.key].oldest_after(due)
+        if late is not None and version_of(late) < version_of(op):
+            tried = readers[op.key].between(ended(op)[0], due)
+            overdue.append((op, late, tried >= looks))
+        elif readers[op.key].newest_until(due) < version_of(op):
+            what = f"version {op.version}{of_key(op, several)}"
+            doubt(findings, f"nobody looked in time whether {what} is there")
+    certain = _by_key(op for op, _, sure in overdue if sure)
+    stuck = {key: sorted(map(version_of, ops)) for key, ops in certain.items()}
+    for op, late, sure in overdue:
         what = f"version {op.version}{of_key(op, several)}"
-        if late is None or version_of(late) >= version_of(op):
-            if readers[op.key].newest_until(due) < version_of(op):
-                doubt(findings, f"nobody looked in time whether {what} is there")
-        elif readers[op.key].between(ended(op)[0], due) < looks:
-            doubt(findings, f"{what} was seen late, by readers who looked too seldom")
-        else:
+        if sure or _any_in(stuck.get(op.key, []), version_of(late), version_of(op)):
             then = f"{within:g} second{'s' * (within != 1)} later"
             sentence = f"{what} was acknowledged, and more than {then} {late.client}"
             findings.broke(f"{sentence} {read_of(late)}", op.key, op.version, ops=[op])
+        else:
+            doubt(findings, f"{what} was seen late, by readers who looked too seldom")
     return findings
+
+
+def _any_in(versions: list[float], low: float, high: float) -> bool:
+    """Whether one of the sorted versions is above low and not above high."""
+    return bisect_right(versions, high) > bisect_right(versions, low)
 
 
 class _Readers:
