@@ -8,6 +8,13 @@ from ..exercises import Grade, check, exercise, function, graded
 from ..exercises.judge import Recorded, blind, complaint_about, state_of
 from ..shop.between import COMMANDS, after_command
 
+# half measures that break the promise; the others are not useful, and wait for it
+QUICK = (
+    "SET without NX",
+    "no second look",
+    "a lease shorter than a rebuild",
+    "a lock in each application server",
+)
 LOCK, MINE, TAKEN, THIRD = "lock:exercise", "mine", "another's", "a third's"
 
 
@@ -56,7 +63,7 @@ def give_back(answer: Any, client: Any) -> None:
 
 def judges(answer: Any, proof: Any, bad_days: Any) -> Grade:
     """A check must also let rebuilds pass that were lost: on a holder's bad days."""
-    grade = check()(answer, proof=proof)
+    grade = check(more=QUICK)(answer, proof=proof)
     if not grade.correct:
         return grade
     for day, run in bad_days.items():

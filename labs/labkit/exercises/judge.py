@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ..checks import Verdict, counted
@@ -152,7 +152,7 @@ def check(
     proof: Any = None,
     about: About = "promise",
     days: Iterable[Day] = (),
-    more: bool = True,
+    more: bool | Collection[str] = True,
 ) -> Grader:
     """Correct when the answer tells the good runs of a proof from the bad ones.
 
@@ -163,8 +163,9 @@ def check(
     guarded and idle must hold where the proof asks it of them, and each half measure
     that is not useful must not. days: more to judge, for an answer that comes out right
     on the recorded runs by chance. more: half measures that the lab has not run are run
-    now; False where that takes long and shows nothing that the others do not. An answer
-    learns by name which bad run it let through, and which good one it refused.
+    now; False, or the names of some, where the others take long and show nothing more.
+    An answer learns by name which bad run it let through, and which good one it
+    refused.
     """
 
     def grader(answer: Any, proof: Any = proof) -> Grade:
@@ -200,9 +201,10 @@ def complaint_about(run: Recorded, state: str) -> str:
 
 
 def recorded(
-    proofs: Iterable[Any], about: About, more: bool = True
+    proofs: Iterable[Any], about: About, more: bool | Collection[str] = True
 ) -> Iterable[Recorded]:
-    """The runs that a check must judge. more: half measures not made yet are made.
+    """The runs that a check must judge. more: half measures not made yet are made, all
+    or those named.
 
     Raises NotReady when one of the five has not been made.
     """
@@ -218,7 +220,8 @@ def recorded(
             if about == "useful" and run.useful is None:
                 continue  # the fault itself takes it away: not asked in that run
             yield Recorded(f"the {name} run", run.history, name in good)
-        for name in proof.halves if more else proof.half_runs:
+        named = proof.halves if more is True else more or ()
+        for name in dict.fromkeys([*proof.half_runs, *named]):
             run = proof.half_runs.get(name) or proof.half(name)
             broken = run.verdict if about == "promise" else run.useful
             # a check of the promise need not see that a shop is closed
