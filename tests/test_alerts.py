@@ -192,6 +192,10 @@ ASKED, TRIED, TOLD = (
 MADE = 'shop_requests_total{status="%s"}'
 PODS = 'kube_horizontalpodautoscaler_%s{namespace="a", horizontalpodautoscaler="shop"}'
 WANTED, MOST = PODS % "status_desired_replicas", PODS % "spec_max_replicas"
+LEAST, FORETOLD = (
+    name + '{namespace="shop", horizontalpodautoscaler="pages"}'
+    for name in ("kube_horizontalpodautoscaler_spec_min_replicas", "shop_calendar_pods")
+)
 HEART = 'shop_heartbeat_seconds{instance="%s"}'
 LOOKS = 'price_looks_total{node="%s"}'
 HEALED = 'argocd_app_sync_total{project="shop", phase="Succeeded", name="%s"}'
@@ -282,6 +286,9 @@ RINGS = [
     ("BusyForNobody", {TOLD: "0+2x20", MADE % 200: "0+2x20", MADE % 503: "0+90x20"}, 0),
     ("AutoscalerAtItsEnd", {WANTED: "10x20", MOST: "10x20"}, 1),
     ("AutoscalerAtItsEnd", {WANTED: "9x20", MOST: "10x20"}, 0),
+    ("CalendarNotHeard", {LEAST: "1x20", FORETOLD: "1x5 4x15"}, 1),
+    ("CalendarNotHeard", {LEAST: "1x20"}, 1),  # nobody tells
+    ("CalendarNotHeard", {LEAST: "1x7 4x13", FORETOLD: "1x5 4x15"}, 0),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "0x20"}, 1),
     ("TwoPrimaries", {ROLE % "a": "0x20", ROLE % "b": "1x20"}, 0),
     ("CheckoutWaitsForReplicas", {WAITS: "0x10 3x10"}, 1),

@@ -1,8 +1,11 @@
 """What programs in pods read of the kernel, on machines of either kind."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from labkit.shop.pods import serve
+from labkit import History
+from labkit.shop.pods import bursts, serve
 
 VERSION_2 = """usage_usec 61250
 user_usec 60000
@@ -38,3 +41,26 @@ def test_where_there_is_no_limit_nothing_is_counted(tmp_path, text):
     if text:
         (tmp_path / "cpu.stat").write_text(text)
     assert serve.limit(tmp_path) == {"periods": 0, "stopped": 0}
+
+
+def test_average_use_is_taken_over_whole_rounds_and_nobody_waits_after_the_last(
+    monkeypatch,
+):
+    waits: list[float] = []
+    monkeypatch.setattr(bursts, "service_time", waits.append)
+    clock = iter(range(100))
+    told = {"periods": 0, "stopped": 0}
+    desk = SimpleNamespace(
+        ask=lambda pod, path, timeout: {"version": "1", "stopped": 0, "ms": 1},
+        # a second passes between two looks, in which half of one is used
+        desk=lambda pod, path="": {**told, "now": (n := next(clock)), "used": n / 2},
+    )
+    shops = object.__new__(bursts.Bursts)
+    shops.box, shops.names, shops._changes = desk, ["a"], False
+    shops.wanted, shops.asked_m = 1, 100
+    history = History()
+    shops.visits(history, rounds=3)
+    (used,) = history.ops("figure", key="used")
+    assert used.value == {"average": 500, "asked": 100, "periods": 0, "stopped": 0}
+    assert len(waits) == 3 and waits[0] == 0
+    assert len(history.ops("read")) == 9

@@ -64,6 +64,26 @@ def test_whoever_finds_no_worker_is_shown_the_kept_page_and_others_are_not(monke
     assert shops._page("everybody") == "kept"
 
 
+@pytest.mark.parametrize(
+    ("way", "night"),
+    [
+        (Way(by="hpa", base=4), 4),  # Kubernetes' own comes down to the least, in time
+        (Way(by="every second", base=2), 2),
+        (Way(by="every second", ends=False), 9),  # what stands
+    ],
+)
+def test_what_stands_at_night_is_recorded_whoever_scales(way, night):
+    shops = object.__new__(Waves)
+    least = SimpleNamespace(spec=SimpleNamespace(min_replicas=way.base))
+    shops._autoscaler = lambda app: least
+    shops._without_autoscaler = lambda: None
+    shops._settle = lambda run, pods: pods
+    shops._pods = lambda: ["pod"] * 9
+    history = History()
+    shops.close(history, way)
+    assert [op.value for op in history.ops("figure", key="pods at night")] == [night]
+
+
 def test_pods_are_paid_for_from_when_they_are_asked_for():
     history = History()
     for at, pods in ((0, 1), (10, 4), (15, 1)):

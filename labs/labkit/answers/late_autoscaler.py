@@ -29,6 +29,14 @@ def one_pod_stays(history: History) -> None:
     night.value = 2
 
 
+def eight_pods(history: History) -> None:
+    history.ops("figure", key="pods")[-1].value = 8
+
+
+def seven_pods(history: History) -> None:
+    history.ops("figure", key="pods")[0].value = 7
+
+
 def one_gets_nothing(history: History) -> None:
     page = history.ops("read")[0]
     page.outcome, page.value = "fail", None
@@ -39,16 +47,18 @@ DAYS = (
     Day("a wave that nobody knew of, with three fresh pages", True, nobody_knew),
     Day("a wave that nobody knew of, with old pages for all", False, all_old),
     Day("a night with one pod too many", False, one_pod_stays),
+    Day("an evening with eight pods", False, eight_pods),
+    Day("an evening with seven pods", True, seven_pods),
     # the promise is broken then, and not what must work
     Day("a wave with one customer who leaves", True, one_gets_nothing),
 )
 EXERCISES = {
     "what must work": exercise(
         check(about="useful", days=DAYS, more=False),
-        "Three things are asked; each can fail while the two others are well.",
+        "Four things are asked; each can fail while the others are well.",
         "Whoever left has no page at all: that is for the other check to say.",
         "False when a read is 'kept' and foreseen, when fewer than three are 'fresh', "
-        "or when a night's value is not 1.",
+        "when a value of 'pods' is above 7, or a night's is not 1.",
     ),
     "announced": exercise(
         number(160, unit="pods"),

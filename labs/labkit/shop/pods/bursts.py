@@ -65,7 +65,7 @@ class Bursts:
 
     def deploy(self, way: Way) -> None:
         """The shop in a fresh box."""
-        self.wanted = way.pods
+        self.wanted, self.asked_m = way.pods, way.request_m or 0
         box = self._in_a_box(self.box_m)
         self.names = box.deploy(APP, way.pods, *asked(way))
 
@@ -80,23 +80,26 @@ class Bursts:
         return self.box.desk(pod)
 
     def visits(self, run: Run, rounds: int) -> None:
-        """So many rounds of PODS customers, who open a page each, each in another pod;
-        it is recorded, with the version shown and the periods in which the pod was
-        stopped. Then what became of each pod that was wanted."""
-        before = {pod: self._desk(pod) for pod in self.names}
+        """So many rounds of PODS customers, two at least, who open a page each, each in
+        another pod; it is recorded, with the version shown and the periods in which the
+        pod was stopped. Then what became of each pod that was wanted, and what it used
+        from the first round to the last, beside what it had asked for."""
         began = time.monotonic()
+        seen = []
         for number in range(rounds):
+            # customers come evenly, whatever the pods do
+            service_time(max(0, began + number * EVERY_S - time.monotonic()))
+            seen.append([self._desk(pod) for pod in self.names])
             # on a day of changes each page is wanted in a version of its own
             wanted = str(number + 2) if self._changes else "1"
             visit = partial(self._visit, run, wanted)
             at_once(range(number * PODS, (number + 1) * PODS), visit, within=60)
-            # customers come evenly, whatever the pods do
-            service_time(max(0, began + (number + 1) * EVERY_S - time.monotonic()))
         for number in range(self.wanted):
             there = number < len(self.names)
             figure(run, f"pod {number + 1}", "in the end", RUNS if there else NO_ROOM)
-        for number, pod in enumerate(self.names):
-            figure(run, f"pod {number + 1}", "used", used(before[pod], self._desk(pod)))
+        for number, (first, last) in enumerate(zip(seen[0], seen[-1], strict=True)):
+            told = {**used(first, last), "asked": self.asked_m}
+            figure(run, f"pod {number + 1}", "used", told)
 
     def _visit(self, run: Run, wanted: str, customer: int) -> None:
         assert self.box is not None

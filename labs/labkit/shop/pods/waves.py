@@ -110,7 +110,7 @@ class Waves:
         """So many pods as on any day, and nobody there."""
         self._settle(run, way.base)
         if way.by == "hpa":
-            self.space.apply(autoscaler(APP, way.target, way.most))
+            self.space.apply(autoscaler(APP, way.target, way.most, way.base))
 
     def visit(self, run: Run, way: Way, customers: int) -> None:
         """They come as the day has it; each is recorded, with "fresh" or "kept"."""
@@ -128,22 +128,26 @@ class Waves:
                 for _ in range(group):
                     number += 1
                     crowd.send(self._customer, run, way, number)
-                self._until_settled(way, crowd)
+                self._until_settled(run, way, crowd)
                 if not self.day.groups:
                     self._end_pages(crowd)
         if self.day.groups:
             self.most_at_once = customers
 
     def close(self, run: Run, way: Way) -> None:
-        """The wave is over, and the shop's own scaler has had its time: what stands at
-        night is recorded. Kubernetes' own would take five minutes more."""
+        """The wave is over, and the scaler has had its time: what stands at night is
+        recorded. Kubernetes' own would take five minutes more to come down to the least
+        that it may have, so that is what is asked for."""
+        if way.by == "hpa":
+            night = self._autoscaler(APP).spec.min_replicas
+        elif way.ends:
+            night = self._settle(run, way.base)
+        else:
+            night = len(self._pods())
         self._without_autoscaler()
-        if way.by != "hpa":
-            if way.ends:
-                self._settle(run, way.base)
-            figure(run, APP, "pods at night", len(self._pods()))
+        figure(run, APP, "pods at night", night)
 
-    def _until_settled(self, way: Way, crowd: Crowd) -> None:
+    def _until_settled(self, run: Run, way: Way, crowd: Crowd) -> None:
         """Wait until each customer has a worker, or was shown a page, or has left."""
         due = time.monotonic()
 
@@ -154,7 +158,7 @@ class Waves:
                 return True
             if way.by == "every second" and time.monotonic() >= due:
                 due = time.monotonic() + 1
-                self._scale(self._wanted(way))
+                self._grow(run, self._wanted(way), wait=False)
             return False
 
         wait_until(settled, 120, "a customer neither has a worker nor has left")
@@ -210,19 +214,19 @@ class Waves:
     def _ready(self, app: str = APP) -> list[str]:
         return [pod.name for pod in self._pods(app) if pod.ready]
 
-    def _settle(self, run: Run | None, pods: int) -> None:
-        """Wait until so many pods are there and ready, and no other."""
+    def _settle(self, run: Run, pods: int) -> int:
+        """Wait until so many pods are there and ready, and no other but those that were
+        told to leave: nobody is led to them. Returns how many."""
         self._without_autoscaler()
 
         def settled() -> bool:
             if self._wants() != pods:  # the autoscaler's last word may come late
                 self._scale(pods)
-            found = self.space.pods(APP)
+            found = self._pods()
             return len(found) == sum(pod.ready for pod in found) == pods
 
         self.space.until(settled, APP, f"become {pods}", within=120)
-        if run:
-            figure(run, APP, "pods", pods)
+        return figure(run, APP, "pods", pods)
 
     def _grow(self, run: Run, pods: int, wait: bool = True) -> None:
         """Have at least so many pods; wait: until they are ready."""
@@ -241,6 +245,12 @@ class Waves:
     def _wants(self, app: str = APP) -> int:
         told = self.space.apps.read_namespaced_deployment(app, self.space.name)
         return told.spec.replicas
+
+    def _autoscaler(self, app: str) -> Any:
+        """Kubernetes' own, as it stands."""
+        return self.space.scaling.read_namespaced_horizontal_pod_autoscaler(
+            app, self.space.name
+        )
 
     def _without_autoscaler(self) -> None:
         try:
@@ -352,13 +362,7 @@ class Waves:
         """
         apps = self._watched or self._prepare(target)
         self._watched = []
-        wait_until(
-            lambda: all(
-                self._ready(app) and self._sees(app) is not None for app in apps
-            ),
-            180,
-            "the autoscaler has no metrics",
-        )
+        self._until_measured(apps)
         with Crowd(within=60) as crowd, self._pages(crowd, apps):
             for app in apps:
                 for _ in range(WORKERS):
@@ -370,6 +374,22 @@ class Waves:
             )
             self.space.drop(app)
         return rows
+
+    def _until_measured(self, apps: Sequence[str]) -> None:
+        """Until the autoscaler knows each pod, or will at its next look: there are two
+        new samples, the second of which began when the pod was ready."""
+        wait_until(lambda: all(map(self._ready, apps)), 180, "a pod is not ready")
+        before = {app: self._samples(app).keys() for app in apps}
+        since: dict[str, set[Any]] = {app: set() for app in apps}
+
+        def measured() -> bool:
+            for app in apps:
+                since[app] |= self._samples(app).keys() - before[app]
+            return all(
+                len(since[app]) > 1 or self._sees(app) is not None for app in apps
+            )
+
+        wait_until(measured, 180, "the metrics-server has nothing new")
 
     def _watch(
         self, apps: list[str], crowd: Crowd, within: float
@@ -407,10 +427,7 @@ class Waves:
 
     def _sees(self, app: str) -> int | None:
         """Per cent of the processor that the pods asked for, as it was last seen."""
-        told = self.space.scaling.read_namespaced_horizontal_pod_autoscaler(
-            app, self.space.name
-        )
-        for metric in told.status.current_metrics or []:
+        for metric in self._autoscaler(app).status.current_metrics or []:
             if metric.resource:
                 return metric.resource.current.average_utilization
         return None
@@ -478,9 +495,9 @@ def deployment(app: str, start_s: float) -> Manifest:
     }
 
 
-def autoscaler(app: str, target: int, most: int) -> Manifest:
+def autoscaler(app: str, target: int, most: int, least: int = 1) -> Manifest:
     """Kubernetes' own, which follows the processor. target: per cent of what the pods
-    asked for."""
+    asked for. most, least: pods that it may have."""
     aim = {"type": "Utilization", "averageUtilization": target}
     processor = {"type": "Resource", "resource": {"name": "cpu", "target": aim}}
     return {
@@ -491,7 +508,7 @@ def autoscaler(app: str, target: int, most: int) -> Manifest:
                 "kind": "Deployment",
                 "name": app,
             },
-            "minReplicas": 1,
+            "minReplicas": least,
             "maxReplicas": most,
             "metrics": [processor],
         },
