@@ -17,6 +17,8 @@ when its name is first used: a lab without Kafka waits for no Kafka client.
               the server: `counted`, `calls`, `asking`. `pool`
     costs     what a page costs the database: `visit`, and checks that it costs no more
               than promised and shows all that there is
+    month     reports that sort, and checkouts beside them, in a PostgreSQL with a
+              memory limit: `Box`, its `Way`
     slots     a crowd and the connections it takes: ways to come by one, a slow moment
     releases  a migration beside clients in their own sessions
     appservers   application servers with a session each, and the `News` of who is
@@ -117,6 +119,7 @@ __all__ = [
     "line",
     "listings",
     "machine",
+    "month",
     "moving",
     "near",
     "neighbours",
