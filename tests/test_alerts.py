@@ -198,8 +198,24 @@ LEAST, FORETOLD = (
 )
 HEART = 'shop_heartbeat_seconds{instance="%s"}'
 LOOKS = 'price_looks_total{node="%s"}'
+ALL_THERE = 'argocd_app_info{project="shop", name="%s"}'
 HEALED = 'argocd_app_sync_total{project="shop", phase="Succeeded", name="%s"}'
 DIFFERS = 'argocd_app_info{name="us", sync_status="%s"}'
+UNWELL = 'argocd_app_info{name="us", health_status="Degraded", sync_status="%s"}'
+
+
+def in_turn(series: str, one: str, other: str) -> dict[str, str]:
+    """Two states that take turns every three minutes, a series each."""
+    return {
+        series % one: "1 1 1 stale _ _ " * 3,
+        series % other: "_ _ _ " + "1 1 1 stale _ _ " * 3,
+    }
+
+
+def synced(info: str = "1x120", **counts: str) -> dict[str, str]:
+    """Successful syncs of regions, minute by minute, and that Argo CD has two."""
+    told = {ALL_THERE % region: info for region in ("eu", "us")}
+    return told | {HEALED % region: count for region, count in counts.items()}
 
 
 def beats(primary: str, replica: str) -> dict[str, str]:
@@ -217,11 +233,11 @@ def vanished(*regions: str) -> dict[str, str]:
 
 
 RINGS = [
-    ("ChangedByHand", {HEALED % "eu": "5x20", HEALED % "us": "5x9 6x10"}, 1),
-    ("ChangedByHand", {HEALED % "eu": "5x9 6x10", HEALED % "us": "5x9 6x10"}, 0),
     ("NotAsGitSays", {DIFFERS % "OutOfSync": "1x20"}, 1),
     ("NotAsGitSays", {DIFFERS % "OutOfSync": "_x12 1x7"}, 0),
     ("NotAsGitSays", {DIFFERS % "Synced": "1x20"}, 0),
+    ("NotAsGitSays", in_turn(DIFFERS, "OutOfSync", "Unknown"), 1),
+    ("NotAsGitSays", in_turn(DIFFERS, "OutOfSync", "Synced"), 0),
     ("ReplicaTooOld", beats("0+60x20", "120x20"), 1),
     ("ReplicaTooOld", beats("0+60x20", "-1+60x20"), 1),
     ("ReplicaTooOld", beats("0+60x20", "-0.7+60x20"), 0),
@@ -325,6 +341,7 @@ RINGS = [
     ("ApplicationUnwell", {APPLICATION % ("eu", "Degraded"): "1x20"}, 1),
     ("ApplicationUnwell", {APPLICATION % ("eu", "Degraded"): "_x12 1x7"}, 0),
     ("ApplicationUnwell", {APPLICATION % ("eu", "Progressing"): "1x20"}, 0),
+    ("ApplicationUnwell", in_turn(UNWELL, "OutOfSync", "Synced"), 1),
     ("SyncFails", {SYNCS % "Failed": "0x9 1x10"}, 1),
     ("SyncFails", {SYNCS % "Failed": "7x20", SYNCS % "Succeeded": "0+1x20"}, 0),
     ("ArgoCDIsSilent", {}, 1),
@@ -367,15 +384,30 @@ RINGS = [
     ),
 ]
 
+# the same, after a hundred minutes
+RINGS_LATER = [
+    ("ChangedByHand", synced(eu="5x120", us="5x69 6x50"), 1),
+    ("ChangedByHand", synced(eu="5x69 6x50", us="5x69 6x50"), 0),
+    ("ChangedByHand", synced(eu="5x86 6x33", us="5x96 6x23"), 0),  # in waves
+    ("ChangedByHand", synced(us="_x70 1x50"), 1),  # the first since a restart
+    ("ChangedByHand", synced(eu="5x120", us="5x49 _x20 1x49"), 1),  # the same, sooner
+    ("ChangedByHand", synced("_x60 1x60", eu="_x60 5x60", us="_x60 9x60"), 0),  # new
+    ("SyncFails", {SYNCS % "Failed": "_x92 1x20", ALL_THERE % "eu": "1x120"}, 1),
+    ("SyncFails", {SYNCS % "Failed": "_x70 1x50", ALL_THERE % "eu": "1x120"}, 0),
+]
+WHEN = [(*ring, 15) for ring in RINGS] + [(*ring, 100) for ring in RINGS_LATER]
 
-@pytest.mark.parametrize(("name", "series", "times"), RINGS)
-def test_an_alert_rings_when_it_should(promtool, tmp_path, name, series, times):
+
+@pytest.mark.parametrize(("name", "series", "times", "minutes"), WHEN)
+def test_an_alert_rings_when_it_should(
+    promtool, tmp_path, name, series, times, minutes
+):
     rules = next(block for block in RULES if f"alert: {name}\n" in block)
     (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
     firing = f'ALERTS{{alertname="{name}", alertstate="firing"}}'
     asked = {
         "expr": f"count({firing}) or vector(0)",
-        "eval_time": "15m",
+        "eval_time": f"{minutes}m",
         "exp_samples": [{"value": times, "labels": "{}"}],
     }
     given = [{"series": name, "values": values} for name, values in series.items()]

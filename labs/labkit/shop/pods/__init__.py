@@ -19,6 +19,8 @@ from importlib.metadata import distribution, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from ... import faults
 from ...history import History
 from ...proof import Run
@@ -73,6 +75,8 @@ class Pods:
         self.app = ""
         self.hung: set[str] = set()  # names of pods that a fault made hang
         self._number = 0
+        self._told: Any = None  # what the Deployment was made of
+        self._left = 10  # of the first product
         self._due: faults.Body | None = None  # what goes wrong today
         self._meter: faults.Meter = lambda: 0
         self._password = secrets.token_urlsafe(18)
@@ -116,19 +120,44 @@ class Pods:
     def deploy(
         self, pods: int, page: str, wait: bool = True, **container: Manifest
     ) -> str:
-        """A new Deployment behind the Service, and nothing left of the one before.
+        """A Deployment behind the Service, and nothing left of the one before. One that
+        was made of the same, and whose pods are as they were made, stays.
 
         container: more of its container's fields (`livenessProbe=...`). Returns its
         name. wait: until all its pods are ready.
         """
-        if self.app:
-            self.space.drop(self.app)
-        self.app = self.add(pods, page, **container)
-        self.space.apply(service(SHOP, self.app, {"port": 80, "targetPort": 8080}))
-        self.hung.clear()
+        told = pods, page, container
+        if told != self._told or not self._as_made(pods):
+            self._told = told
+            if self.app:
+                self.space.drop(self.app)
+            self.app = self.add(pods, page, **container)
+            self.space.apply(service(SHOP, self.app, {"port": 80, "targetPort": 8080}))
+            self.hung.clear()
         if wait:
             self.space.until_ready(self.app, pods, SHOP, within=120)
         return self.app
+
+    def _as_made(self, pods: int) -> bool:
+        """Whether so many pods are there, ready, and none of them has started anew."""
+        found = self.space.pods(self.app)
+        well = [pod for pod in found if pod.ready and not pod.restarts]
+        return len(found) == len(well) == pods and not self.hung
+
+    def restock(self) -> None:
+        """One more of the first product comes in: what pages showed before is old."""
+        more = "update products set stock = stock + 1 where id = 1 returning stock"
+        self._left = int(self.sql(more))
+
+    def database_answers(self) -> bool:
+        """Whether a page that asks for products would be answered."""
+        try:
+            self.sql("set lock_timeout = '100ms'; select 1 from products limit 1")
+        except ValueError as error:
+            if "lock timeout" not in str(error):
+                raise
+            return False
+        return True
 
     def add(self, pods: int, page: str, **container: Manifest) -> str:
         """A Deployment beside what is there, behind no Service; returns its name."""
@@ -198,18 +227,24 @@ class Pods:
 
     def rush(self, run: Run, customers: int) -> None:
         """So many customers open a page, all in the same moment; each is recorded, with
-        "whole" or "without stock"."""
+        "whole", "old stock" or "without stock", and whether the database answers."""
+        answers = self.database_answers()
 
         def visit(number: int) -> None:
+            called = run.call(f"customer {number}", "read", "page", database=answers)
             try:
-                with run.call(f"customer {number}", "read", "page") as op:
+                with called as op:
                     told = self.space.ask(f"{SHOP}:80", "page", timeout=PATIENCE_S)
-                    left = told.ok().json()["left"]
-                    op.value = "without stock" if left is None else "whole"
+                    op.value = self._shown(told.ok().json()["left"])
             except (OSError, Refused):
                 pass  # recorded
 
         at_once(range(1, customers + 1), visit)
+
+    def _shown(self, left: Mapping[str, int] | None) -> str:
+        if left is None:
+            return "without stock"
+        return "whole" if left["1"] == self._left else "old stock"
 
     def audit(self, run: Run) -> None:
         """What became of each pod: "as it was", "restarted", or of one that hung,
@@ -357,6 +392,14 @@ def told(history: History) -> dict[str, int]:
 
 
 PSQL = ("psql", "-qAt", "-U", "postgres", "-d", "shop")
+
+
+def as_yaml(*manifests: Manifest) -> str:
+    """As they are committed, each after a line of its own."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(
+        yaml.dump_all(manifests, None, dumper, sort_keys=False, explicit_start=True)
+    )
 
 
 def named(version: str, kind: str, name: str) -> Manifest:

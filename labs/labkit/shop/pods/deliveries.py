@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from ..crowd import at_once
 from ..records import figure
 from . import (
     PATIENCE_S,
-    Manifest,
+    as_yaml,
     container_of,
     files,
     named,
@@ -49,6 +50,7 @@ PROGRAM = Path(__file__).with_name("process.py")
 REGIONS = ("eu", "us", "asia")
 CARTS = 3  # in each region
 REFUSED, STOPPED, DELIVERED = "refused", "stopped", "delivered"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FAILED = "Degraded"  # what Argo CD calls a Deployment that is over its deadline
 
 
@@ -84,7 +86,7 @@ class Change:
 
     def _settings(self, region: Mapping[str, Any]) -> str:
         told = named("v1", "ConfigMap", "settings")
-        return document({**told, "data": {"region": region["name"]}})
+        return as_yaml({**told, "data": {"region": region["name"]}})
 
     def _deployment(self, process: str) -> str:
         env = {"PROCESS": process}
@@ -94,7 +96,7 @@ class Change:
         labels = {"app": process}
         if process == "pages":
             labels["version"] = self.version
-        return document(
+        return as_yaml(
             {
                 **named("apps/v1", "Deployment", process),
                 "spec": {
@@ -114,20 +116,16 @@ class Change:
         )
 
 
-def document(manifest: Manifest) -> str:
-    return "---\n" + yaml.safe_dump(manifest, sort_keys=False)
-
-
 def _service(name: str, process: str = "") -> str:
-    return document(service(name, process or name, {"port": 80, "targetPort": 8080}))
+    return as_yaml(service(name, process or name, {"port": 80, "targetPort": 8080}))
 
 
+@cache
 def objects(manifests: str) -> frozenset[str]:
     """What some manifests hold: "Deployment/pages"."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return frozenset(
         f"{one['kind']}/{one['metadata']['name']}"
-        for one in yaml.load_all(manifests, loader)
+        for one in yaml.load_all(manifests, LOADER)
         if one
     )
 
@@ -340,13 +338,10 @@ class Deliveries:
             ready = {pod.name for pod in self._pods(region, process) if pod.ready}
             return self.spaces[region].leads_to(process, ready)
 
+        there = [(r, p) for r in regions for p in processes if self._has(r, p)]
+
         def routed() -> bool:
-            return all(
-                led(region, process)
-                for region in regions
-                for process in processes
-                if self._has(region, process)
-            )
+            return all(led(region, process) for region, process in there)
 
         wait_until(routed, 60, "a Service leads to other pods than are ready")
 

@@ -8,10 +8,11 @@
 
 8081, for the lab and the kubelet: `/` tells whether the pod is leaving and has a
 router, how many checkouts are under way and how often it was asked whether it is ready;
-`/finish` ends checkouts now; `/leave?3` is for a preStop hook: it is answered after 3
-seconds; `/late?2,7` is a router that sends a checkout of 7 seconds when the pod has
-been leaving for 2 (it is in here so that one clock tells both); `/crash` fills the
-pod's volume and ends the process, and whatever starts after it.
+`/finish` ends checkouts now; `/anew` begins another day, with neither checkouts nor a
+router; `/leave?3` is for a preStop hook: it is answered after 3 seconds; `/late?2,7` is
+a router that sends a checkout of 7 seconds when the pod has been leaving for 2 (it is
+in here so that one clock tells both); `/crash` fills the pod's volume and ends the
+process, and whatever starts after it.
 
 Environment: VERSION. READY, "never": it never gets ready. ON_TERM, "exit" (at once) or
 "drain" (take nothing new, and exit when what is under way is done).
@@ -98,6 +99,8 @@ class Desk(Handler):
         at = urlsplit(self.path)
         if at.path == "/finish":
             tell(finish=True)
+        if at.path == "/anew":
+            tell(finish=False, routed=False)
         if at.path == "/crash":
             FULL.touch()
             os._exit(1)

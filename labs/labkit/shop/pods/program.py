@@ -8,8 +8,9 @@
 
 8081, for the lab: `/` tells what was asked so far, `/hang` makes all of 8080 hang.
 
-Environment: DATABASE, an address; PAGE, "waits" (each page asks the database how many
-are left) or "from memory" (a thread asks, and pages show what it last knew).
+Environment: DATABASE, an address. PAGE: "waits" (each page asks the database how many
+are left), "from memory" (a thread asks, and pages show what it last knew), "as at the
+start" (the thread's answers are not kept) or "without stock" (pages never say).
 """
 
 import os
@@ -26,7 +27,7 @@ AGAIN_S = 0.2  # between two looks at what is left
 LOOK_S = 1.0  # a look may take
 LEFT = "select id, stock from products"
 DATABASE = urlsplit(os.environ["DATABASE"])
-WAITS = os.environ.get("PAGE") == "waits"
+PAGE = os.environ.get("PAGE", "from memory")
 
 counts: Counter[str] = (
     Counter()
@@ -73,7 +74,8 @@ def look_again():
     global fresh, stock
     while True:
         try:
-            stock = dict(ask(LEFT, LOOK_S))
+            known = dict(ask(LEFT, LOOK_S))
+            stock = stock if PAGE == "as at the start" else known
             fresh = True
         except (OSError, pg8000.Error):
             fresh = False
@@ -91,8 +93,8 @@ class Shop(Handler):
         try:
             if at.path == "/database":
                 ask("select 1 from products limit 1")
-            left = stock if fresh else None
-            if at.path == "/page" and WAITS:
+            left = stock if fresh and PAGE != "without stock" else None
+            if at.path == "/page" and PAGE == "waits":
                 left = dict(ask(LEFT))
         except (OSError, pg8000.Error) as error:
             return self.answer({"error": str(error)}, 503)

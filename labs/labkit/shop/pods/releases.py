@@ -71,6 +71,11 @@ class Way:
     undo: bool = False
     released: bool = True
 
+    @property
+    def of_a_pod(self) -> tuple[int, str, int]:
+        """What a pod is made of, and not the release."""
+        return self.pre_stop_s, self.on_term, self.grace_s
+
 
 class Releases:
     """cluster: started. wanted: the version that customers should see in the end."""
@@ -84,17 +89,35 @@ class Releases:
         self._release = ""  # how long version 2 stays ready; "" for no release
 
     def deploy(self, way: Way) -> None:
-        """Version 1 in all pods, ready, and nothing left of what was there before."""
-        if self.app:
-            self.space.drop(self.app)
+        """Version 1 in all pods, ready, and nothing left of what was there before.
+
+        Pods that are what this way would make, and as they were made, stay."""
+        stay = self._as_made(way)
         self._number += 1
-        self.app, self.way, self.wanted = f"release-{self._number}", way, "v1"
+        if not stay and self.app:
+            self.space.drop(self.app)
+        self.app = self.app if stay else f"release-{self._number}"
+        self.way, self.wanted = way, "v1"
         self._apply("v1")
         self.space.apply(service(SHOP, self.app, {"port": 80, "targetPort": 8080}))
         self.space.until_ready(self.app, PODS, SHOP, within=120)
 
+    def _as_made(self, way: Way) -> bool:
+        if not self.app or self.way.of_a_pod != way.of_a_pod:
+            return False
+        found = self.space.pods(self.app)
+        return len(found) == PODS and all(
+            pod.version == "v1"
+            and pod.ready
+            and not (pod.restarts or pod.leaving)
+            and self._desk(pod.name, "anew")
+            for pod in found
+        )
+
     def _apply(self, version: str, ready: str = "always") -> None:
-        self.space.apply(deployment(self.app, version, ready, self.way))
+        # of today: what a release makes was not there before
+        day = f"{self._number}" if version != "v1" else ""
+        self.space.apply(deployment(self.app, version, ready, self.way, day=day))
 
     # --- what goes wrong: a release, to those whose requests are under way ---
 
@@ -340,9 +363,9 @@ class Releases:
 
 
 def deployment(
-    app: str, version: str, ready: str, way: Way, pods: int = PODS
+    app: str, version: str, ready: str, way: Way, pods: int = PODS, day: str = ""
 ) -> Manifest:
-    env = {"VERSION": version, "ON_TERM": way.on_term, "READY": ready}
+    env = {"VERSION": version, "ON_TERM": way.on_term, "READY": ready, "DAY": day}
     # a pod that gets no processor for a while is not missing
     ready_probe = probe("/process", failureThreshold=3)
     container = container_of(PROGRAM, env, {"readinessProbe": ready_probe})
