@@ -33,6 +33,10 @@ from book_model import ROOT
 from nbformat import NotebookNode
 from runner import Kernel
 
+sys.path.append(str(ROOT / "labs"))
+
+from labkit.runtimes.session import data_root
+
 ROUNDS = 10
 BUSY_AT_MOST = 4 * 3600  # seconds, should this program be killed itself
 WITHIN = 10.0  # seconds after the kill until nothing may be left
@@ -142,22 +146,34 @@ def shared_memory() -> set[str]:
     return found
 
 
+def control_groups(sessions: list[str]) -> list[str]:
+    """Those in which servers with limits ran."""
+    folders = [Path(place) for place, _, _ in os.walk("/sys/fs/cgroup")]
+    return [
+        f"control group {folder}"
+        for folder in folders
+        if any(folder.name.startswith(session) for session in sessions)
+    ]
+
+
 def left(data: Path, sessions: list[str], before: set[str]) -> list[str]:
     return [
         *processes_in(data),
         *(f"folder {path}" for path in data.iterdir()),
         *in_engine(sessions),
+        *control_groups(sessions),
         *sorted(shared_memory() - before),
     ]
 
 
 def kill_once(path: Path, rng: random.Random) -> list[str]:
     """What one killed kernel left behind; nothing, it is hoped."""
-    root = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    data = Path(tempfile.mkdtemp(prefix="soak-", dir=root))
-    before = shared_memory()
     notebook = runner.read(path)
     cells = runner.code(notebook)
+    on_disk = any("in_memory=False" in cell.source for cell in cells)
+    root = data_root(in_memory=not on_disk)
+    data = Path(tempfile.mkdtemp(prefix="soak-", dir=root))
+    before = shared_memory()
     started = next(n for n, c in enumerate(cells) if "lab.start(" in c.source)
     closed = [n for n, c in enumerate(cells) if "lab.close(" in c.source]
     stop = rng.randrange(started, min([*closed, len(cells)]))
