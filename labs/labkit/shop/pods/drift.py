@@ -151,8 +151,7 @@ class Regions:
         self._day += 1
         self._deliver(Way().policy)  # which undoes what the run before has left
         self._settled(self._commit("version 2", self._off))
-        if self._deliver(way.policy):
-            self._looked()
+        self._deliver(way.policy)
         self._served()
         self._counted = self._syncs()
 
@@ -232,14 +231,13 @@ class Regions:
 
     # --- how it is followed ---
 
-    def _deliver(self, policy: Manifest) -> bool:
-        """Have the Applications follow this policy; whether it is another."""
-        if policy == self._policy:
-            return False
-        for region, space in self.spaces.items():
-            self.argo.deliver(region, f"regions/{region}", space, **policy)
+    def _deliver(self, policy: Manifest) -> None:
+        if policy != self._policy:
+            for region, space in self.spaces.items():
+                self.argo.deliver(region, f"regions/{region}", space, **policy)
+            # or it heals after the next commit, and the count of that begins at one
+            self._looked()
         self._policy = policy
-        return True
 
     def _commit(self, message: str, sale: str) -> str:
         text = manifests(sale, self._day)
