@@ -110,7 +110,7 @@ class Search(Server[SearchNode]):
             self._own = self.connect()
         return self._own
 
-    def connect(self, timeout: float = 10) -> Any:
+    def connect(self, timeout: float = 30) -> Any:
         """Another client, closed with the server. timeout: seconds for an answer."""
         machine = self.node.machine
         client = engines.connect(
