@@ -31,6 +31,7 @@ from ..crowd import at_once
 from ..records import figure
 from . import (
     PATIENCE_S,
+    NoAnswer,
     as_yaml,
     container_of,
     files,
@@ -40,7 +41,6 @@ from . import (
     service,
     volume_of,
 )
-from .releases import NoAnswer
 
 if TYPE_CHECKING:
     from ...servers.argocd import ArgoCD, Delivery

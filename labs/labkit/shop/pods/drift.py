@@ -33,6 +33,7 @@ from . import (
     PATIENCE_S,
     SHOP,
     Manifest,
+    NoAnswer,
     as_yaml,
     container_of,
     files,
@@ -42,7 +43,6 @@ from . import (
     service,
     volume_of,
 )
-from .releases import NoAnswer
 
 if TYPE_CHECKING:
     from ...servers.argocd import ArgoCD, Delivery
