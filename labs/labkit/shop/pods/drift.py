@@ -126,6 +126,10 @@ def manifests(sale: str, day: int) -> str:
     return as_yaml(shop, service(SHOP, SHOP, port))
 
 
+def settled(now: Delivery) -> bool:
+    return now.health != "Progressing"
+
+
 class Regions:
     """argo: started. took: by what, how many seconds it took each time."""
 
@@ -370,16 +374,20 @@ class Regions:
         self._counted = now
 
     def states(self) -> list[dict[str, str]]:
-        """What Argo CD says of each region, and the version in it."""
-        return [
-            {
-                "region": region,
-                "sync": (now := self.argo.state(region)).sync,
-                "health": now.health,
-                "version": self._version(region),
-            }
-            for region in REGIONS
-        ]
+        """What Argo CD says of each region once its pods have come, and the version in
+        it."""
+        rows = []
+        for region in REGIONS:
+            now = self.argo.until(region, settled, "have its pods")
+            rows.append(
+                {
+                    "region": region,
+                    "sync": now.sync,
+                    "health": now.health,
+                    "version": self._version(region),
+                }
+            )
+        return rows
 
     def _version(self, region: str) -> str:
         return str(self._deployment(region).spec.template.metadata.labels["version"])
