@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help ready incident test notebooks class book links store bench soak budget lint
-.PHONY: oracles growth hero pictures fonts paint lock clean
+.PHONY: halves oracles growth hero pictures fonts paint lock clean
 
 # the Python that makes .venv; a newer one can be named: make PYTHON=python3.13 test
 PYTHON ?= python3
@@ -86,6 +86,9 @@ soak: ready ## run every lab ROUNDS times while the other core is busy
 
 budget: .venv/.labs ## how long each lab is: lines of code, words, minutes to read
 	@$(PY) tools/budget.py
+
+halves: .venv/.labs ## what every proof and half measure came to in the last test
+	@$(PY) tools/halves.py
 
 oracles: .venv/.installed ## compare every check with a slow second one (N=100000 histories)
 	$(PY) tools/oracles.py
