@@ -242,6 +242,9 @@ RINGS = [
     ("ReplicaTooOld", beats("0+60x20", "-1+60x20"), 1),
     ("ReplicaTooOld", beats("0+60x20", "-0.7+60x20"), 0),
     ("ReplicaTooOld", beats("900+60x20", "900+60x20"), 0),  # the primary's clock is off
+    ("ReplicaOutlivesTombstones", beats("0+60x20", "-299+60x20"), 0),
+    ("ReplicaOutlivesTombstones", beats("0+60x20", "-301+60x20"), 1),
+    ("ReplicaOutlivesTombstones", beats("0+60x20", "0x20"), 1),  # it hears nothing
     ("HeartStopped", beats("120x20", "120x20"), 1),
     ("HeartStopped", {}, 1),
     ("HeartStopped", beats("0+60x20", "120x20"), 0),
