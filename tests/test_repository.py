@@ -266,7 +266,7 @@ def test_a_bare_make_lists_every_command() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True).stdout
     commands = {"incident", "test", "notebooks", "book", "store", "bench", "soak"}
     commands |= {"ready", "class", "links", "lint", "lock", "clean", "budget"}
-    commands |= {"oracles", "growth", "hero", "pictures", "fonts", "paint"}
+    commands |= {"halves", "oracles", "growth", "hero", "pictures", "fonts", "paint"}
     assert commands == set(re.findall(r"^  make (\w+)", shown, re.M))
 
 
