@@ -17,9 +17,7 @@ KEPT = ROOT / "_build" / "lessons"
 def main() -> int:
     found = sorted(KEPT.glob("*.json"))
     if not found:
-        print(
-            f"Nothing is kept in {KEPT}. Run the labs first: make test", file=sys.stderr
-        )
+        print(f"Nothing is kept in {KEPT}. First run: make test", file=sys.stderr)
         return 1
     proofs = halves = red = 0
     for path in found:

@@ -31,6 +31,7 @@ testcontainers_config.ryuk_disabled = True
 
 HOST = "host.docker.internal"  # this computer, as containers know it
 FRESH = 0.05  # seconds for which a container's state is believed
+REASON_S = 5.0  # seconds for the engine to hear why a container was killed
 PATIENCE = 60.0  # seconds for another machine's launch, pulls not counted
 # any answer will do, and an image without either program is believed
 ASK = """if command -v curl; then curl -s -m 5 "$1"
@@ -242,14 +243,15 @@ class ContainerMachine(Machine):
         return f"ended with exit status {code}"
 
     def _wanted_memory(self, state: dict[str, Any]) -> bool:
-        """The engine hears of that and of the end in two events, in either order."""
+        """The engine hears of that and of the end in two events, in either order; a
+        busy one was seen to hear of the reason more than a second later."""
 
         def heard() -> bool:
             return bool(self._state(believe=0).get("OOMKilled"))
 
         if state["ExitCode"] == 128 + signal.SIGKILL:
             with contextlib.suppress(TimedOut):
-                return wait_until(heard, 1, "it was somebody's signal")
+                return wait_until(heard, REASON_S, "it was somebody's signal")
         return bool(state["OOMKilled"])
 
     def logs(self) -> str:

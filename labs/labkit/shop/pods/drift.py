@@ -126,10 +126,6 @@ def manifests(sale: str, day: int) -> str:
     return as_yaml(shop, service(SHOP, SHOP, port))
 
 
-def settled(now: Delivery) -> bool:
-    return now.health != "Progressing"
-
-
 class Regions:
     """argo: started. took: by what, how many seconds it took each time."""
 
@@ -378,7 +374,9 @@ class Regions:
         it."""
         rows = []
         for region in REGIONS:
-            now = self.argo.until(region, settled, "have its pods")
+            now = self.argo.until(
+                region, lambda now: now.health != "Progressing", "have its pods"
+            )
             rows.append(
                 {
                     "region": region,
