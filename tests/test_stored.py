@@ -262,7 +262,18 @@ def too_much_code(nb: NotebookNode) -> None:
 
 
 def too_few_minutes(nb: NotebookNode) -> None:
-    nb.cells[0].source += "\n\nTo run it takes 9 seconds; to\nread it takes 1 minutes."
+    top = nb.cells[0]
+    top.source = top.source.replace("to read it takes 10", "to\nread it takes 1")
+
+
+def no_minutes(nb: NotebookNode) -> None:
+    top = nb.cells[0]
+    top.source = top.source.replace("to read it takes", "it takes")
+
+
+def lost_when_alone(nb: NotebookNode) -> None:
+    setup = by_id(nb, "setup")
+    setup.source = setup.source.replace(f"{conventions.ALONE}\n", "")
 
 
 def late_drama(nb: NotebookNode) -> None:
@@ -353,6 +364,8 @@ def role(nb: NotebookNode) -> None:
         (guarded_first, "'prove the guardrail' comes before 'guard it'"),
         (too_much_code, "lines of code, more than 250"),
         (too_few_minutes, "minutes, and 1 are told"),
+        (no_minutes, "not told how long it is read"),
+        (lost_when_alone, "above the first import of labkit"),
         (late_drama, "lines of code before the first violated verdict, more than 60"),
         (no_title, "does not begin with its one title"),
         (healthy_after_broken, "not in the template's order"),

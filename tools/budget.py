@@ -3,7 +3,8 @@
     python tools/budget.py [lab ...]
 
 A line of code is neither blank nor a comment, and not part of an exercise's solution.
-What is over its budget is marked; tools/conventions.py refuses what is marked by "!".
+What is over its budget is marked by "!". Of that, tools/conventions.py refuses too much
+code, and tests/test_stored.py a stored run of twice the seconds.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def most_seconds(run: dict) -> float:
 
 
 def marked(number: float, most: float = 1e9, goal: float = 1e9) -> str:
-    """A whole number; "!" when it is refused, "*" when it only misses a goal."""
+    """A whole number; "!" when it is over a budget, "*" when it only misses a goal."""
     return f"{number:.0f}{'!' if number > most else '*' if number > goal else ' '}"
 
 
@@ -128,7 +129,7 @@ def main(names: list[str]) -> int:
     print(
         f"\nbefore: lines of code until the first violated verdict ({MOST_BEFORE}); "
         f"minutes to read, at {LINES_A_MINUTE}\nlines or {WORDS_A_MINUTE} words a "
-        f"minute ({MOST_MINUTES}). !: refused; *: misses a goal."
+        f"minute ({MOST_MINUTES}). !: over its budget; *: misses a goal."
     )
     return 0
 

@@ -26,6 +26,8 @@ MOST_LINES = 15  # of a code cell
 LONGEST_LINE = 75  # characters: the site's text column cuts what is longer
 EXERCISES = 2
 FIRST_LINE = "# A solution"  # of a solution
+# above the first import, so that Python shows it to whoever opens a notebook by itself
+ALONE = "# no labkit? Clone its book: github.com/bottleneck-always-moves/book"
 INTRODUCTIONS = ("One solution:", "A solution:")
 # The sections of a lab, in this order. Others may stand between them, and a heading may
 # say more after a colon: "Break it: the cache forgets".
@@ -64,6 +66,7 @@ STEPS = (
     {"the ledger line": r"\blab\.ledger\("},
     {"exercises": r"\blab\.exercise\("},
 )
+LABKIT = re.compile(r"(from|import) labkit\b")
 RUNS = re.compile(r"\.(control|incident|guarded|idle|unguarded)\(\)")
 WANTED = {
     "control": "holds",
@@ -89,7 +92,7 @@ def is_comment(line: str) -> bool:
 def cells_are_short(notebook: NotebookNode) -> Iterator[str]:
     for cell in code(notebook):
         lines = cell.source.splitlines()
-        count = len(lines)
+        count = len(lines) - lines.count(ALONE)
         if "solution" in tags(cell):  # what explains it stands in no other cell
             count -= len([*itertools.takewhile(is_comment, lines)])
         if count > MOST_LINES:
@@ -158,8 +161,17 @@ def it_fits_its_budget(notebook: NotebookNode) -> Iterator[str]:
 def its_reader_is_told_the_minutes(notebook: NotebookNode) -> Iterator[str]:
     told = re.search(r"to\s+read\s+it\s+takes\s+(\d+)\s+minutes", prose(notebook))
     minutes = round(budget.size(notebook.cells).minutes)
-    if told and int(told[1]) < minutes:
+    if not told:
+        yield "its reader is not told how long it is read: to read it takes ... minutes"
+    elif int(told[1]) < minutes:
         yield f"it is read in {minutes} minutes, and {told[1]} are told"
+
+
+def whoever_has_it_alone_is_told_what_to_do(notebook: NotebookNode) -> Iterator[str]:
+    lines = "\n".join(cell.source for cell in code(notebook)).splitlines()
+    first = next((n for n, at in enumerate(lines) if LABKIT.match(at)), 0)
+    if not first or lines[first - 1] != ALONE:
+        yield f"above the first import of labkit there is no line {ALONE!r}"
 
 
 def the_reader_is_asked_first(notebook: NotebookNode) -> Iterator[str]:
@@ -322,6 +334,7 @@ WRITTEN: list[Rule] = [
     sections_guide_the_reader,
     it_fits_its_budget,
     its_reader_is_told_the_minutes,
+    whoever_has_it_alone_is_told_what_to_do,
     the_reader_is_asked_first,
     the_knobs_keep_their_servers,
     one_of_each,

@@ -191,6 +191,7 @@ LEAKS = {
     "PGOPTIONS": "-c default_transaction_read_only=on",
     "JAVA_TOOL_OPTIONS": "-Xmx1m",
     "JDK_JAVA_OPTIONS": "-Xmx1m",
+    "_JAVA_OPTIONS": "-Xmx1m",
     "KAFKA_OPTS": "-Xmx1m",
     "PYTHONPATH": "/nowhere",
     "LANG": "tr_TR.UTF-8",

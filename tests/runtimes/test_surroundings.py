@@ -12,7 +12,7 @@ import pytest
 
 from labkit import RuntimeUnavailable, prepare, wait_until
 from labkit.runtimes import cache, progress
-from labkit.runtimes.session import data_root
+from labkit.runtimes.session import Session, data_root
 from labkit.runtimes.users import works
 from labkit.servers.postgres.process import binaries, copy
 
@@ -53,6 +53,18 @@ def left_in(folder):
 def tmp_path(tmp_path_factory):
     """A folder whose path leaves room for a socket's name, unlike pytest's own."""
     return tmp_path_factory.mktemp("d")
+
+
+def test_no_umask_keeps_the_owner_out_of_a_labs_folders():
+    before = os.umask(0o777)
+    try:
+        session = Session()
+        made = [session.directory, session.folder("one")]
+        seen = [path.stat().st_mode & 0o777 for path in made]
+        session.close()
+    finally:
+        os.umask(before)
+    assert seen == [0o700, 0o700]
 
 
 def test_an_unknown_runtime_is_named_with_the_known_ones(tmp_path):

@@ -1,5 +1,6 @@
 """PostgreSQL's promises."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -28,6 +29,18 @@ def test_a_row_written_to_the_primary_is_read_on_every_replica(db):
     for replica in db.replicas:
         replica.wait_for(db.primary.lsn())
         assert seen(replica, 1)
+
+
+def test_its_whole_log_has_what_it_logged_last_though_the_log_comes_late(
+    db, monkeypatch
+):
+    begun, comes = db.primary.logs(), db.primary.logs
+    looks = itertools.count()
+    late = lambda: comes() if next(looks) > 3 else begun  # noqa: E731
+    db.primary.sql("do $$ begin raise log 'the last words'; end $$")
+    monkeypatch.setattr(db.primary, "logs", late)
+    assert "the last words" not in db.primary.logs()
+    assert "the last words" in db.primary.whole_log()
 
 
 @pytest.mark.parametrize("fault", [faults.paused, faults.killed])

@@ -107,6 +107,27 @@ def test_a_real_prometheus_scrapes_what_the_history_tells(runtime, cannot_run):
         prometheus.stop()
 
 
+def test_it_begins_by_asking_whether_it_reaches_what_runs_on_this_computer(
+    runtime, cannot_run, monkeypatch
+):
+    def unreached(_, others):
+        raise RuntimeUnavailable(f"cannot reach {list(others)}")
+
+    prometheus = Prometheus({"shop": [f"{HOST}:1"]})
+    prometheus.attach(runtime)
+    monkeypatch.setattr(type(prometheus.node.machine), "must_reach", unreached)
+    try:
+        prometheus.start()
+    except RuntimeUnavailable as error:
+        if "cannot reach" not in str(error):
+            cannot_run(str(error))
+        assert str(error) == f"cannot reach ['{HOST}:1']"
+    else:
+        pytest.fail("it was not asked")
+    finally:
+        prometheus.stop()
+
+
 def test_a_target_that_does_not_answer_is_told(runtime, cannot_run):
     prometheus = Prometheus({"shop": [f"{HOST}:1"]}, every=0.2)
     prometheus.attach(runtime)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from parted import two_regions
 
-from labkit import History, faults
+from labkit import History, RuntimeUnavailable, faults
 from labkit.history import Op
 from labkit.shop import Crowd, Order, failover, regions
 
@@ -38,6 +38,18 @@ def test_what_is_written_in_either_region_comes_to_the_other(both):
     both.read_back(run, a)
     [price] = [[one.product, one.price_cents] for one in [CHANGE]]
     assert price in run.ops("read back", key="prices")[0].value
+
+
+def test_regions_that_cannot_reach_each_other_are_refused_at_once(started, monkeypatch):
+    def unreached(machine, others):
+        raise RuntimeUnavailable(f"{machine.name}: {[other.name for other in others]}")
+
+    one, *_ = started.links
+    monkeypatch.setattr(type(one.primary.machine), "must_reach", unreached)
+    link = started.links[started.other(one)].node.machine
+    with pytest.raises(RuntimeUnavailable) as caught:
+        regions.Regions(started.lab, started.links)
+    assert str(caught.value) == f"{one.primary.machine.name}: ['{link.name}']"
 
 
 def test_a_token_names_a_position_that_the_other_region_reaches(both):

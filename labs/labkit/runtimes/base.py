@@ -52,7 +52,7 @@ class Machine(ABC):
     def reach(self, other: Any) -> str:
         """ "host:port" at which this machine finds another one; a text is its own."""
 
-    def must_reach(self, others: Iterable[Machine]) -> None:
+    def must_reach(self, others: Iterable[Machine | str]) -> None:
         """Raises RuntimeUnavailable when one of them cannot be reached from this
         machine, which runs, for a reason that lies in this computer."""
         return

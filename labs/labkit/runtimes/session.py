@@ -32,6 +32,7 @@ class Session:
 
     def __init__(self, in_memory: bool = True) -> None:
         surroundings.forget_clients_settings()
+        surroundings.be_let_in()
         root = data_root(in_memory)
         sweep(root)
         self.directory = Path(tempfile.mkdtemp(prefix="labs-", dir=root))

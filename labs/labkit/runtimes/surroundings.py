@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 
 CLIENTS = ("PG",)  # read by client libraries, in the process that uses them
-SERVERS = (*CLIENTS, "JAVA_", "JDK_JAVA_", "KAFKA_", "PYTHON", "LC_")
+SERVERS = (*CLIENTS, "JAVA_", "_JAVA_", "JDK_JAVA_", "KAFKA_", "PYTHON", "LC_")
 ALSO = frozenset({"CLASSPATH", "LANG", "LANGUAGE"})
 
 
@@ -41,6 +41,11 @@ def be_patient() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def be_let_in() -> None:
+    """No umask keeps this account out of what it makes itself."""
+    os.umask(os.umask(0o077) & ~0o700)
 
 
 def forget_clients_settings() -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,8 +115,8 @@ class Box:
         self.node.sql("select pg_prewarm('month')")
         self._asked = 0
         self._began = self._killed = self.node.counted().killed
-        self._started, self._left = self._starts(), 0
-        self._log_from = len(self._log())
+        log = self.node.whole_log()
+        self._log_from, self._started, self._left = len(log), log.count(READY), 0
         self._dashboard = threading.Semaphore(way.dashboard_pool or MANY)
 
     def _starts(self) -> int:
@@ -266,16 +265,8 @@ class Box:
         records.figure(run, self.node.name, "killed", killed)
         records.figure(run, self.node.name, "on disk", self._on_disk(self._log_from))
 
-    def _log(self) -> str:
-        """All of it: an engine hands on what was logged a little later."""
-        mark = secrets.token_hex(8)
-        self.node.sql(f"do $$ begin raise log 'mark {mark}'; end $$")
-        late = "its log does not come"
-        wait_until(lambda: mark in self.node.logs(), LONG_S, late)
-        return self.node.logs()
-
     def _on_disk(self, log_from: int) -> int:
-        written = TEMPORARY.findall(self._log()[log_from:])
+        written = TEMPORARY.findall(self.node.whole_log()[log_from:])
         return round(sum(map(int, written)) / MIB)
 
     # --- what goes wrong ---
@@ -298,7 +289,7 @@ class Box:
     def said(self) -> list[str]:
         """What the server's log has had to say of processes since the last `deploy`,
         without times and numbers of processes, each line once."""
-        log = self._log()[self._log_from :].splitlines()
+        log = self.node.whole_log()[self._log_from :].splitlines()
         lines = [re.sub(r"\(PID \d+\)", "(PID ...)", line) for line in log]
         told = [line.partition(":  ")[2] for line in lines]
         return list(dict.fromkeys(filter(SAID.match, told)))
@@ -326,7 +317,7 @@ class Box:
         self.deploy(Way(ROOM_MIB, everybody_mib=4))
         rows = []
         for work_mem in work_mems:
-            log_from = len(self._log())
+            log_from = len(self.node.whole_log())
             with contextlib.closing(self._login(autocommit=False)) as session:
                 rest = self._peak(session)
                 session.execute(f"set work_mem = '{work_mem}MB'".encode())

@@ -218,7 +218,7 @@ WAITED = r"recovery finished waiting after ([0-9.]+) ms"
 def waits_ms(replica: Replica) -> list[float]:
     """The waits of replay that the replica's log tells of, oldest first: those longer
     than deadlock_timeout, where log_recovery_conflict_waits is on."""
-    return [float(ms) for ms in re.findall(WAITED, replica.logs())]
+    return [float(ms) for ms in re.findall(WAITED, replica.whole_log())]
 
 
 @fault("a long report is open")

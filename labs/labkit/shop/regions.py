@@ -97,6 +97,8 @@ class Regions:
         self.links = links
         self.more = POSITION + more
         self.tables: dict[Postgres, Tables] = {}
+        for db in links:
+            db.primary.machine.must_reach([links[self.other(db)].node.machine])
 
     def other(self, db: Postgres) -> Postgres:
         return next(one for one in self.links if one is not db)

@@ -208,4 +208,4 @@ def refusals(node: PostgresNode) -> list[str]:
 
     Its log must begin with the SQLSTATE: log_line_prefix "%e ".
     """
-    return [line for line in node.logs().splitlines() if line.startswith(REFUSED)]
+    return [line for line in node.whole_log().splitlines() if line.startswith(REFUSED)]

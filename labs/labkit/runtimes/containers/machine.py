@@ -33,8 +33,9 @@ HOST = "host.docker.internal"  # this computer, as containers know it
 FRESH = 0.05  # seconds for which a container's state is believed
 REASON_S = 5.0  # seconds for the engine to hear why a container was killed
 PATIENCE = 60.0  # seconds for another machine's launch, pulls not counted
-# any answer will do, and an image without either program is believed
-ASK = """if command -v curl; then curl -s -m 5 "$1"
+# any answer will do, and an image without all of these programs is believed
+ASK = """if command -v pg_isready; then pg_isready -t 5 -h "$2" -p "$3"
+elif command -v curl; then curl -s -m 5 "$1"
 elif command -v wget; then wget -T 5 -O - "$1" 2>&1 | grep ' 403 '; fi"""
 # control groups as a container sees its own: one file after the other
 GROUP = """cd /sys/fs/cgroup
@@ -317,14 +318,17 @@ class ContainerMachine(Machine):
         """A file or folder of the container, whether it runs or not, as a tar file."""
         return b"".join(self._docker.get_archive(name)[0])
 
-    def must_reach(self, others: Iterable[Machine]) -> None:
+    def must_reach(self, others: Iterable[Machine | str]) -> None:
         """Raises RuntimeUnavailable when one of them runs on this computer and gives
-        the container no answer."""
+        the container no answer. A text, "host:port", is believed."""
         for other in others:
-            url = f"http://{self.reach(other)}/"
+            if isinstance(other, str):
+                continue
+            at = self.reach(other)
+            url, (host, _, port) = f"http://{at}/", at.rpartition(":")
             try:
                 if HOST in url and other.alive() and not other.frozen():
-                    self.run("sh", "-c", ASK, "sh", url)
+                    self.run("sh", "-c", ASK, "sh", url, host, port)
             except OSError:
                 raise RuntimeUnavailable(
                     f"{self.name} runs in a container and cannot reach {other.name} at "

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ...runtimes import Machine, Runtime, StartFailed
+from ...runtimes import Runtime, StartFailed
 from ...wait import TimedOut, wait_until
 from .. import http
 from ..base import Node, Server, machines_of
@@ -84,10 +84,7 @@ class Nginx(Server[NginxNode]):
     def start(self) -> None:
         super().start()
         groups = self._conf()["upstreams"].values()
-        machines = [
-            one for group in groups for one in group if isinstance(one, Machine)
-        ]
-        self.node.machine.must_reach(machines)
+        self.node.machine.must_reach(one for group in groups for one in group)
 
     def _conf(self) -> dict[str, Any]:
         """The options, with machines in place of servers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from typing import Any
 
 import psycopg
@@ -52,6 +53,14 @@ class PostgresNode(Node):
         result = cursor.pgresult
         has_rows = result and result.status == ExecStatus.TUPLES_OK
         return cursor.fetchall() if has_rows else []
+
+    def whole_log(self) -> str:
+        """All that it has logged until now: an engine hands on a line a little later,
+        which `logs` then lacks."""
+        mark = secrets.token_hex(8)
+        self.sql(f"do $$ begin raise log 'mark {mark}'; end $$")
+        self.until(lambda: mark in self.logs(), 60, "have its log come")
+        return self.logs()
 
     def value(self, query: str, params: Any = None) -> Any:
         """The first column of the first row."""

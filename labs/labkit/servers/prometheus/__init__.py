@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -47,16 +48,18 @@ class Prometheus(Server[PrometheusNode]):
         self.every = every
 
     def attach(self, runtime: Runtime) -> None:
-        groups = {job: machines_of(group) for job, group in self.targets.items()}
-        self.how_many = sum(map(len, groups.values()))
+        targets = {job: machines_of(group) for job, group in self.targets.items()}
+        self._groups = targets
+        self.how_many = sum(map(len, targets.values()))
         machine = runtime.machine(
-            self.package, "prometheus", targets=groups, every=self.every, key=KEY
+            self.package, "prometheus", targets=targets, every=self.every, key=KEY
         )
         self.node = PrometheusNode(machine)
         self.nodes = [self.node]
 
     def start(self) -> None:
         super().start()
+        self.node.machine.must_reach(chain(*self._groups.values()))
         self.node.come_up(self.has_scraped_all, "reach all of its targets")
 
     def has_scraped_all(self) -> bool:
