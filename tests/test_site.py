@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_BUILD = 270  # seconds; less than a test may take
 HEAVIEST = 250_000  # bytes of a page with all that it loads, compressed as hosts do
 PHONE = {"width": 390, "height": 844}
+READABLE = 8.5  # pixels of a letter's size; a phone has two or three dots to each
 DESK = {"width": 1280, "height": 900}
 PAPER = {"width": 718, "height": 1000}  # A4 between its margins
 
@@ -188,6 +189,7 @@ def observe(tab, address, page):
     tab.set_viewport_size(PHONE)
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
     seen.broken_words = tab.evaluate(BROKEN_WORDS)
+    seen.drawn = tab.evaluate(DRAWN)
     tab.set_viewport_size(PAPER)
     tab.emulate_media(media="print", color_scheme="dark")
     seen.on_paper = tab.evaluate(ON_PAPER)
@@ -290,6 +292,18 @@ BROKEN_WORDS = """may => {
   return found;
 }"""
 
+# How many pixels high the letters of each drawing are, in folded ones too.
+DRAWN = """() => {
+  const folded = [...document.querySelectorAll(".toggle-hidden")];
+  const toggle = () => folded.forEach(e => e.classList.toggle("toggle-hidden"));
+  const size = e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a;
+  toggle();
+  const texts = [...document.querySelectorAll("article figure:not(.lk) > svg text")];
+  const found = texts.map(e => [e.textContent, size(e)]);
+  toggle();
+  return found;
+}"""
+
 # Code has no spaces, nor has an expression in a lab's ledger.
 MAY_BREAK_ON_PAPER = "code, .lk-table td:nth-child(2):last-child"
 
@@ -331,6 +345,10 @@ def test_a_table_fits_its_page_at_a_desk(visit):
 
 def test_no_column_is_narrower_than_its_words_on_a_phone(visit):
     assert not visit.broken_words
+
+
+def test_what_is_written_in_a_drawing_can_be_read_on_a_phone(visit):
+    assert not [text for text, pixels in visit.drawn if pixels < READABLE]
 
 
 def test_a_page_is_printed_whole_unfolded_and_light(visit):
