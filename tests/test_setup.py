@@ -253,6 +253,11 @@ def test_the_start_page_lists_every_lab_in_the_books_order() -> None:
     assert places == sorted(places)
 
 
+def test_the_start_page_says_how_to_guess_before_the_answers_are_seen() -> None:
+    page = notebooks.start_page(notebooks.book_model.read())
+    assert "Clear Outputs of All Cells" in page
+
+
 def test_the_books_notebooks_are_trusted_and_not_changed(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     book = notebooks.book_model.read()
