@@ -44,8 +44,8 @@ def start_page(book: Book) -> str:
 def contents(book: Book) -> Iterator[str]:
     yield "# The labs, in the order of the book"
     yield (
-        "\nBelow each question stand the outputs of a stored run, and so its answer. To "
-        "guess first: *Edit*, *Clear Outputs of All Cells*."
+        "\nBelow each question stand the outputs of a stored run, and so its answer. "
+        "To guess first: *Edit*, *Clear Outputs of All Cells*."
     )
     for part in book.parts:
         chapters = [chapter for chapter in part.pages if chapter.labs]
