@@ -98,7 +98,7 @@ def ways(rows: Rows, engine: bool) -> dict[str, tuple[Way, type[Runtime]]]:
     if servers.part(rows.kind, "process"):
         found[LABKIT] = (rows.ours, ProcessRuntime)
         found |= {way: (how, ProcessRuntime) for way, how in rows.plain.items()}
-    if engine and servers.part(rows.kind, "container"):
+    if engine and any(servers.part(rows.kind, form) for form in ("container", "pods")):
         found["containers"] = (rows.ours, ContainerRuntime)
     return found
 
