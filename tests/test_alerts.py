@@ -232,6 +232,94 @@ def vanished(*regions: str) -> dict[str, str]:
     }
 
 
+UNDER_MINIMUM = "kafka_server_replicamanager_underminisrpartitioncount"
+IN_SYNC = 'kafka_topic_partition_in_sync_replica{topic="orders", partition="%s"}'
+PACKERS = 'kafka_consumergroup_lag{consumergroup="packers", partition="%s"}'
+DEAD = 'kafka_topic_partition_current_offset{topic="orders-dead", partition="0"}'
+PAGES = '{job="redis-pages", db="db0"}'
+EDGE = 'edge_requests_total{instance="%s", page="%s", cache="%s"}'
+COMPLETE = 'page_complete_seconds_bucket{continent="asia", le="%s"}'
+SESSIONS = 'pg_stat_activity_count{instance="a", state="%s"}'
+INVALIDATOR = 'pg_stat_activity_count{application_name="invalidator"}'
+LOCKED = 'pg_stat_activity_count{datname="shop", wait_event_type="Lock"}'
+OPEN = 'pg_stat_activity_max_tx_duration{usename="anna", state="%s"}'
+SLOT_LEFT = 'pg_replication_slot_safe_wal_size_bytes{slot_name="region_b"}'
+BEHIND = 'pg_stat_replication_pg_wal_lsn_diff{application_name="replica%s"}'
+COMPARED = 'shadow_compared_total{part="storefront", result="%s"}'
+OLD_TABLE = 'pg_stat_user_tables_idx_scan{relname="shelf"}'
+EVICTED, UP = "redis_evicted_keys_total" + CARTS, "redis_uptime_in_seconds" + CARTS
+GETS = 'redis_commands_total{job="redis-pages", cmd="get"}'
+PAGE_CALLS = 'pg_stat_statements_calls_total{queryid="PAGE"}'
+SCANNED = 'pg_stat_user_tables_seq_tup_read{relname="orders"}'
+FOUND = 'searches_total{hits="%s"}'
+
+
+def pages_kept(keys: int, ends: int, seconds: int) -> dict[str, str]:
+    """A cache's keys, those of them that end, and in how many seconds on average."""
+    told = {"keys": keys, "keys_expiring": ends, "avg_ttl_seconds": seconds}
+    return {f"redis_db_{what}{PAGES}": f"{n}x20" for what, n in told.items()}
+
+
+def at_the_edge(own: str = "", hit: str = "0+60x20", miss: str = "0+5x20"):
+    """Requests at an edge, and those for somebody's own page that a copy answered."""
+    told = {EDGE % ("a", "shop", "HIT"): hit, EDGE % ("a", "shop", "MISS"): miss}
+    return told | ({EDGE % ("a", "own", "HIT"): own} if own else {})
+
+
+def purged(end: int, slowest: int) -> dict[str, str]:
+    """The log of purges, and how far two edges have come in it."""
+    edges = {'purge_position{edge="a"}': end, 'purge_position{edge="b"}': slowest}
+    return {name: f"{n}x20" for name, n in {"purge_log_end": end, **edges}.items()}
+
+
+def complete(soon: str) -> dict[str, str]:
+    """Pages, of which so many were complete in half a second, and all in one."""
+    return {COMPLETE % "0.5": soon} | {
+        COMPLETE % le: "0+100x20" for le in ("1", "+Inf")
+    }
+
+
+def connections(active: int, idle: int) -> dict[str, str]:
+    """Sessions of a server that has a hundred slots, three of them kept back."""
+    told = {SESSIONS % "active": active, SESSIONS % "idle": idle}
+    told['pg_settings_max_connections{instance="a"}'] = 100
+    told['pg_settings_superuser_reserved_connections{instance="a"}'] = 3
+    return {name: f"{n}x20" for name, n in told.items()}
+
+
+def searched(nothing: str) -> dict[str, str]:
+    return {
+        "search_requests_total": "0+100x20",
+        "search_results_zero_total": nothing,
+    }
+
+
+def compared(same: str = "0+50x20", differs: str = "") -> dict[str, str]:
+    """What a shadow has compared, by what came out."""
+    return {COMPARED % "same": same} | (
+        {COMPARED % "differs": differs} if differs else {}
+    )
+
+
+def turned_away(values: str) -> dict[str, str]:
+    return {
+        "storefront_misses_total": "0+100x20",
+        "storefront_turned_away_total": values,
+    }
+
+
+def trips(statements: str) -> dict[str, str]:
+    """Statements of the storefront, and its requests."""
+    return {
+        'pg_stat_statements_calls_total{user="storefront"}': statements,
+        REQUESTS.replace("edge", "storefront"): "0+10x120",
+    }
+
+
+def bill(dollars: str) -> dict[str, str]:
+    return {"shop_bill_dollars": dollars, "shop_bill_orders": "1000x800"}
+
+
 RINGS = [
     ("NotAsGitSays", {DIFFERS % "OutOfSync": "1x20"}, 1),
     ("NotAsGitSays", {DIFFERS % "OutOfSync": "_x12 1x7"}, 0),
@@ -385,6 +473,84 @@ RINGS = [
         {ARCHIVE % "failed_count": "7x20", ARCHIVE % "last_archive_age": "60x20"},
         0,
     ),
+    ("OrdersRefused", {UNDER_MINIMUM: "0x5 2x15"}, 1),
+    ("OrdersRefused", {UNDER_MINIMUM: "0x20"}, 0),
+    ("OneBrokerFromRefusing", {IN_SYNC % 0: "3x20", IN_SYNC % 1: "2x20"}, 1),
+    ("OneBrokerFromRefusing", {IN_SYNC % 0: "3x20", IN_SYNC % 1: "3x20"}, 0),
+    ("PackersBehind", {PACKERS % 0: "600x20", PACKERS % 1: "600x20"}, 1),
+    ("PackersBehind", {PACKERS % 0: "400x20", PACKERS % 1: "400x20"}, 0),
+    ("DeadLettersGrow", {DEAD: "0x12 1x7"}, 1),
+    ("DeadLettersGrow", {DEAD: "7x20"}, 0),
+    ("KilledInItsBox", {'container_oom_events_total{name="postgres"}': "0x12 1x7"}, 1),
+    ("KilledInItsBox", {'container_oom_events_total{name="postgres"}': "1x20"}, 0),
+    ("PagesKeptTooLong", pages_kept(keys=10, ends=9, seconds=60), 1),
+    ("PagesKeptTooLong", pages_kept(keys=10, ends=10, seconds=61), 1),
+    ("PagesKeptTooLong", pages_kept(keys=10, ends=10, seconds=60), 0),
+    ("SomebodysPageFromACopy", at_the_edge(own="_x12 1x7"), 1),  # the first ever
+    ("SomebodysPageFromACopy", at_the_edge(own="3x12 4x7"), 1),
+    ("SomebodysPageFromACopy", at_the_edge(own="4x20"), 0),
+    ("SomebodysPageFromACopy", {EDGE % ("a", "own", "MISS"): "0+1x20"}, 0),
+    ("CrowdAtTheOrigin", at_the_edge(hit="0+60x20", miss="0+40x20"), 1),
+    ("CrowdAtTheOrigin", at_the_edge(hit="0+80x20", miss="0+20x20"), 0),
+    ("EdgeBehindInPurges", purged(9, 7), 1),
+    ("EdgeBehindInPurges", purged(9, 9), 0),
+    ("PagesSlowFarAway", complete(soon="0+40x20"), 1),
+    ("PagesSlowFarAway", complete(soon="0+90x20"), 0),
+    ("ConnectionsNearlyGone", connections(active=50, idle=30), 1),
+    ("ConnectionsNearlyGone", connections(active=40, idle=30), 0),
+    ("CachedPricesDiffer", {"cached_prices_differing_total": "0+1x20"}, 1),
+    ("CachedPricesDiffer", {"cached_prices_differing_total": "7x20"}, 0),
+    ("NobodyInvalidates", {}, 1),
+    ("NobodyInvalidates", {INVALIDATOR: "0x20"}, 1),
+    ("NobodyInvalidates", {INVALIDATOR: "1x20"}, 0),
+    ("LockQueue", {LOCKED: "6x20"}, 1),
+    ("LockQueue", {LOCKED: "5x20"}, 0),
+    ("TransactionLeftOpen", {OPEN % "idle in transaction": "301x20"}, 1),
+    ("TransactionLeftOpen", {OPEN % "idle in transaction (aborted)": "301x20"}, 1),
+    ("TransactionLeftOpen", {OPEN % "active": "900x20"}, 0),
+    ("OutboxStandsStill", {"outbox_oldest_unsent_seconds": "61x20"}, 1),
+    ("OutboxStandsStill", {"outbox_oldest_unsent_seconds": "60x20"}, 0),
+    ("ParcelsDoubled", {"parcels_doubled": "1x20"}, 1),
+    ("ParcelsDoubled", {"parcels_doubled": "0x20"}, 0),
+    ("HorizonStandsStill", {"oldest_writer_seconds": "61x20"}, 1),
+    ("HorizonStandsStill", {"oldest_writer_seconds": "60x20"}, 0),
+    ("SlotHoldsWal", {SLOT_LEFT: "9e8x20", SLOT % "is_active": "1x20"}, 1),
+    ("SlotHoldsWal", {SLOT_LEFT: "2e9x20", SLOT % "is_active": "0x20"}, 1),
+    ("SlotHoldsWal", {SLOT_LEFT: "2e9x20", SLOT % "is_active": "1x20"}, 0),
+    ("ReplicaFarBehind", {BEHIND % 1: "65e6x20", BEHIND % 2: "0x20"}, 1),
+    ("ReplicaFarBehind", {BEHIND % 1: "63e6x20", BEHIND % 2: "0x20"}, 0),
+    ("ReplicaMissing", {}, 1),
+    ("ReplicaMissing", {BEHIND % 1: "0x20"}, 1),
+    ("ReplicaMissing", {BEHIND % 1: "0x20", BEHIND % 2: "0x20"}, 0),
+    ("RowsWrittenInBothRegions", {"region_conflicts_total": "0x12 1x7"}, 1),
+    ("RowsWrittenInBothRegions", {"region_conflicts_total": "1x20"}, 0),
+    ("SellerMissesHerOwn", {"seller_looks_without_own_save_total": "0x12 1x7"}, 1),
+    ("SellerMissesHerOwn", {"seller_looks_without_own_save_total": "3x20"}, 0),
+    ("IndexDriftsAway", {"search_feed_oldest_seconds": "61x20"}, 1),
+    ("IndexDriftsAway", {"search_drift_products": "1x20"}, 1),
+    (
+        "IndexDriftsAway",
+        {"search_feed_oldest_seconds": "60x20", "search_drift_products": "0x20"},
+        0,
+    ),
+    ("ShopLooksEmpty", searched(nothing="0+30x20"), 1),
+    ("ShopLooksEmpty", searched(nothing="0+10x20"), 0),
+    ("ShadowDiffers", compared(differs="_x12 1x7"), 1),  # the first ever
+    ("ShadowDiffers", compared(differs="3x12 4x7"), 1),
+    ("ShadowDiffers", compared(differs="4x20"), 0),
+    ("MovedTableDiffers", {'table_move_rows_differing{move="shelf"}': "1x20"}, 1),
+    ("MovedTableDiffers", {'table_move_rows_differing{move="shelf"}': "0x20"}, 0),
+    ("OldTableStillUsed", {OLD_TABLE: "0x12 1x7"}, 1),
+    ("OldTableStillUsed", {OLD_TABLE: "5x20"}, 0),
+    ("NoWayBack", {'shop_move_rows_behind{store="7"}': "1001x20"}, 1),
+    ("NoWayBack", {'shop_move_rows_behind{store="7"}': "999x20"}, 0),
+    ("CartsLost", {EVICTED: "0x12 1x7", UP: "9999x20"}, 1),
+    ("CartsLost", {EVICTED: "7x20", UP: "60x20"}, 1),
+    ("CartsLost", {EVICTED: "7x20", UP: "9999x20"}, 0),
+    ("CustomersTurnedAway", turned_away("0+2x20"), 1),
+    ("CustomersTurnedAway", turned_away("0+0.5x20"), 0),
+    ("CacheServerBusy", {GETS: "0+2500000x20"}, 1),
+    ("CacheServerBusy", {GETS: "0+2300000x20"}, 0),
 ]
 
 # the same, after a hundred minutes
@@ -397,27 +563,60 @@ RINGS_LATER = [
     ("ChangedByHand", synced("_x60 1x60", eu="_x60 5x60", us="_x60 9x60"), 0),  # new
     ("SyncFails", {SYNCS % "Failed": "_x92 1x20", ALL_THERE % "eu": "1x120"}, 1),
     ("SyncFails", {SYNCS % "Failed": "_x70 1x50", ALL_THERE % "eu": "1x120"}, 0),
+    ("Stampede", {PAGE_CALLS: "0+10x90 1100+200x28"}, 1),
+    ("Stampede", {PAGE_CALLS: "0+10x120"}, 0),
+    ("PagesAskTooOften", trips(statements="0+50x120"), 1),
+    ("PagesAskTooOften", trips(statements="0+30x120"), 0),
+    ("OrdersAreScanned", {SCANNED: "0+700000x120"}, 1),
+    ("OrdersAreScanned", {SCANNED: "0+500000x120"}, 0),
+    ("SearchesFindNothing", {FOUND % 0: "0+6x120", FOUND % "some": "0+94x120"}, 1),
+    ("SearchesFindNothing", {FOUND % 0: "0+4x120", FOUND % "some": "0+96x120"}, 0),
+    ("TooManyShards", {"elasticsearch_cluster_health_active_shards": "501x120"}, 1),
+    ("TooManyShards", {"elasticsearch_cluster_health_active_shards": "500x120"}, 0),
+    ("ShadowComparesTooLittle", compared(same="0+3x120"), 1),
+    ("ShadowComparesTooLittle", compared(same="0+4x120"), 0),
+    ("BudgetBurnsOn", {REQUESTS: "0+100x120", IN_TIME: "0+93x120"}, 1),
+    ("BudgetBurnsOn", {REQUESTS: "0+100x120", IN_TIME: "0+95x120"}, 0),
+    ("BudgetBurnsSlowly", {REQUESTS: "0+100x120", IN_TIME: "0+98.5x120"}, 1),
+    ("BudgetBurnsSlowly", {REQUESTS: "0+100x120", IN_TIME: "0+99.2x120"}, 0),
 ]
-WHEN = [(*ring, 15) for ring in RINGS] + [(*ring, 100) for ring in RINGS_LATER]
+
+# the same with a value an hour, after 32 days
+RINGS_MUCH_LATER = [
+    ("OrdersGetDearer", bill("100x720 200x80"), 1),
+    ("OrdersGetDearer", bill("100x720 140x80"), 0),
+    ("OrdersGetDearer", bill("100x760 200x40"), 0),  # for some hours so far
+]
+WHEN = [(*ring, "1m", "15m") for ring in RINGS]
+WHEN += [(*ring, "1m", "100m") for ring in RINGS_LATER]
+WHEN += [(*ring, "1h", "768h") for ring in RINGS_MUCH_LATER]
 
 
-@pytest.mark.parametrize(("name", "series", "times", "minutes"), WHEN)
+def test_every_alert_of_the_book_is_tried_ringing_and_silent() -> None:
+    tried = {(name, bool(times)) for name, _, times, *_ in WHEN}
+    groups = [group for block in RULES for group in yaml.safe_load(block)["groups"]]
+    names = {rule["alert"] for g in groups for rule in g["rules"] if "alert" in rule}
+    assert {(name, rings) for name in names for rings in (True, False)} == tried
+
+
+@pytest.mark.parametrize(("name", "series", "times", "every", "after"), WHEN)
 def test_an_alert_rings_when_it_should(
-    promtool, tmp_path, name, series, times, minutes
+    promtool, tmp_path, name, series, times, every, after
 ):
     rules = next(block for block in RULES if f"alert: {name}\n" in block)
     (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
     firing = f'ALERTS{{alertname="{name}", alertstate="firing"}}'
     asked = {
         "expr": f"count({firing}) or vector(0)",
-        "eval_time": f"{minutes}m",
+        "eval_time": after,
         "exp_samples": [{"value": times, "labels": "{}"}],
     }
     given = [{"series": name, "values": values} for name, values in series.items()]
     suite = {
         "rule_files": ["rules.yml"],
+        "evaluation_interval": every,
         "tests": [
-            {"interval": "1m", "input_series": given, "promql_expr_test": [asked]}
+            {"interval": every, "input_series": given, "promql_expr_test": [asked]}
         ],
     }
     (tmp_path / "tests.yml").write_text(yaml.safe_dump(suite), encoding="utf-8")
