@@ -85,6 +85,23 @@ def test_brokers_leave_step_by_step_and_one_that_crashed_is_not_eligible(copies)
         assert steps[1]["eligible"] == "[2]"
 
 
+def test_who_comes_back_first_leads_where_anybody_may_however_quickly_others_start(
+    copies,
+):
+    # brokers start sooner than the last one is missed: nine seconds are allowed
+    run = a_run()
+    copies.begin(min_insync_replicas="2", unclean_leader_election_enable="true")
+    with copies.one_by_one(3, 2, 1):
+        sell(copies, run, [1])
+        copies.strike()  # kafka3 is gone
+        sell(copies, run, [2])
+        copies.strike()
+        copies.strike()
+        assert copies.read_back(run) == [1]
+    assert [row["leader"] for row in copies.seen["steps"]] == [1, 1, 3]
+    assert checks.lost_acknowledged_writes(run.history).violations == 1
+
+
 def pack_then_commit(packer, orders):
     for n in orders:
         packer.pack(n)

@@ -53,6 +53,7 @@ class Copies(Topics):
         self._before_loss: Callable[[], object] = nothing
         self._after_loss: Callable[[], object] = nothing
         self._away = False  # a leader that is lost does not come back in this run
+        self._anybody = False  # a replica that is not in sync may lead
 
     def begin(self, **config: str) -> str:
         """A fresh topic, all brokers running and in sync. config: topic settings."""
@@ -64,6 +65,7 @@ class Copies(Topics):
         while self._made:  # an idle one goes on looking for brokers that are gone
             close_producer(self._made.pop(), within=1)
         self.seen = {}
+        self._anybody = config.get("unclean_leader_election_enable") == "true"
         return self.fresh(1, self.places, **config)
 
     def strike(self) -> None:
@@ -229,6 +231,17 @@ class Copies(Topics):
         for broker in brokers:
             self.nodes[broker].start()
 
+    def missed(self, broker: int) -> None:
+        """Wait until those that run know that this one leads no more: nobody does, or,
+        where a replica that is not in sync may, one that is there."""
+
+        def known() -> bool:
+            gone = {broker, -1} if self._anybody else {broker}
+            leaders = set(self.led_by())
+            return bool(leaders) and not gone & leaders
+
+        wait_until(known, SOON, f"nobody misses kafka{broker}")
+
     def elect(self) -> bool:
         """Wait until a broker that runs leads each partition, or nobody does although
         all that can are back; then any replica is made to lead, which is the last
@@ -267,7 +280,8 @@ class Copies(Topics):
     def one_by_one(self, *brokers: int, crash: bool = False) -> faults.Fault:
         """A fault in steps, one for each `strike`: one broker after another is stopped
         (crash: the last but one is killed), the last one is killed and stays away; the
-        others come back in the order in which they went. Meter: how many went."""
+        others come back in the order in which they went, the first before and the rest
+        after the lost one is missed. Meter: how many went."""
         return _one_by_one(self, brokers, crash)
 
 
@@ -349,7 +363,10 @@ def _one_by_one(copies: Copies, brokers: tuple[int, ...], crash: bool) -> faults
     def lose_the_last() -> None:
         copies.nodes[last].kill()
         gone.append(last)
-        copies.come_back(*first)
+        copies.come_back(first[0])
+        # whether the others find a leader shall not hang on how quickly they start
+        copies.missed(last)
+        copies.come_back(*first[1:])
         copies.seen["elected by hand"] = copies.elect()
         copies.in_sync(len(first))
         copies.note(f"kafka{last} is lost, the others are back")
