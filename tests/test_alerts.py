@@ -73,6 +73,11 @@ def test_no_two_groups_or_alerts_carry_the_same_name() -> None:
     assert len(names) == len(set(names))
 
 
+def test_the_lines_of_an_alert_fit_a_page() -> None:
+    lines = [line for block in RULES for line in block.splitlines()]
+    assert not [line for line in lines if len(line) > 102]
+
+
 GOOD = """groups:
   - name: x
     rules:

@@ -72,6 +72,7 @@ def test_a_number_within_the_margin_is_correct(answer):
 def test_a_margin_is_not_narrowed_by_binary_fractions():
     assert answered(number(1.0, within=0.1), 1.1).correct
     assert answered(number(0.3), 0.1 + 0.2).correct
+    assert str(answered(number(0.3), 0.1 + 0.2)) == "Correct: 0.3."
 
 
 @pytest.mark.parametrize(

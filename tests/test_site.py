@@ -188,12 +188,12 @@ def observe(tab, address, page):
     seen.too_wide = tab.evaluate(TOO_WIDE)
     tab.set_viewport_size(PHONE)
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
-    seen.broken_words = tab.evaluate(BROKEN_WORDS)
+    seen.broken_words = tab.evaluate(BROKEN_WORDS, [ENTRY, LONG])
     seen.drawn = tab.evaluate(DRAWN)
     tab.set_viewport_size(PAPER)
     tab.emulate_media(media="print", color_scheme="dark")
     seen.on_paper = tab.evaluate(ON_PAPER)
-    seen.broken_on_paper = tab.evaluate(BROKEN_WORDS, MAY_BREAK_ON_PAPER)
+    seen.broken_on_paper = tab.evaluate(BROKEN_WORDS, [MAY_BREAK_ON_PAPER, 0])
     tab.emulate_media(media="null", color_scheme="null")
     seen.problems += [f"{r.status} {r.url}" for r in responses if r.status >= 400]
     seen.weight = sum(weight(r) for r in responses if r.ok)
@@ -272,7 +272,9 @@ TOO_WIDE = """() => [...document.querySelectorAll("article table")]
 
 
 # Words of a table's cells that stand on two lines; long names of code may.
-BROKEN_WORDS = """may => {
+BROKEN_WORDS = """([may, from]) => {
+  const token = (text, word) => text.data.slice(0, word.index).match(/\\S*$/)[0]
+    + text.data.slice(word.index).match(/^\\S*/)[0];
   const lines = (text, word) => {
     const range = document.createRange();
     range.setStart(text, word.index);
@@ -284,9 +286,11 @@ BROKEN_WORDS = """may => {
     const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
       const text = texts.currentNode;
-      if (may && text.parentElement.closest(may)) continue;
-      for (const word of text.data.matchAll(/[A-Za-z]{3,}/g))
+      const free = text.parentElement.closest(may);
+      for (const word of text.data.matchAll(/[A-Za-z]{3,}/g)) {
+        if (free && token(text, word).length > from) continue;
         if (lines(text, word) > 1) found.push(word[0]);
+      }
     }
   }
   return found;
@@ -305,7 +309,10 @@ DRAWN = """() => {
 }"""
 
 # Code has no spaces, nor has an expression in a lab's ledger.
-MAY_BREAK_ON_PAPER = "code, .lk-table td:nth-child(2):last-child"
+# May: inside these elements, words of what is longer than so many characters.
+ENTRY = ".lk-table td:nth-child(2):last-child"  # of a ledger: expressions have no space
+LONG = 24
+MAY_BREAK_ON_PAPER = f"code, {ENTRY}"
 
 # What paper would not show: what has to be scrolled to, or unfolded, or is dark.
 ON_PAPER = """() => {
@@ -837,6 +844,7 @@ def small_book(tmp_path):
         sys.path.append(str(ROOT / "book" / "_ext"))
         extensions = ["measured", "ledger", "lab_table", "lab_status", "moved_labs"]
         extensions += ["server_table", "check_table", "chapter_tables", "report"]
+        extensions += ["units"]
         with docutils_namespace(), redirect_stderr(io.StringIO()):
             Sphinx(
                 tmp_path,
@@ -968,11 +976,29 @@ def test_a_chapter_without_an_objective_is_a_warning(small_book):
 def test_a_report_asks_before_it_tells(small_book, tmp_path):
     (index, _), said = small_book(".. report:: carts at nine")
     parts = ["At nine all carts", "db0:keys=57", "What is the cause?", "How old is"]
-    parts += ["primary restarted empty. Its counters are young", "Not evicted: a"]
+    parts += ["Primary restarted empty. Its counters are young", "Not evicted: a"]
     places = [html.unescape(index).find(part) for part in parts]
     assert not said and -1 not in places and places == sorted(places)
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert page.count('<div class="dropdown admonition">') == 2
+
+
+def test_a_command_in_a_report_can_be_copied(small_book, tmp_path):
+    small_book(".. report:: offset that stands at 0")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "--describe" in page.replace('</span> <span class="pre">', " ")
+    assert "\N{EN DASH}describe" not in page
+
+
+def test_a_number_and_its_unit_stand_on_one_line(small_book, tmp_path):
+    small_book(
+        "Of 512 MB, 5 % and :given:`60` s in `2 s` or 3 sellers, as in ``7 ms``."
+    )
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    space = "\N{NO-BREAK SPACE}"
+    for words in (f"512{space}MB", f"5{space}%", f"60</span>{space}s", "3 sellers"):
+        assert words in page
+    assert f"7{space}ms" not in page
 
 
 def test_a_report_that_there_is_not_is_a_warning(small_book):

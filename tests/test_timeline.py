@@ -46,6 +46,13 @@ def test_the_lanes_of_a_timeline_can_be_chosen():
         names(["nobody"])
 
 
+def test_lanes_can_stand_in_the_order_of_the_story():
+    steps = ("write", "rest", "read")
+    shown = show.timeline(an_incident(), lanes=lambda op: op.op, first=steps)
+    lanes = Elements(shown.html).named("li")
+    assert [e.text.split(":")[0] for e in lanes] == ["write", "read"]
+
+
 @pytest.mark.parametrize(
     ("nodes", "lanes"),
     [
@@ -61,6 +68,30 @@ def test_a_single_client_has_a_lane_for_each_server_that_answered(nodes, lanes):
         history.add(Op(0, "c", op, node=node, t_call=n, t_ret=n, outcome="ok"))
     drawn = Elements(show.timeline(run(history=history)).html).named("li")
     assert [e.text.split(":")[0] for e in drawn] == lanes
+
+
+@pytest.mark.parametrize(
+    ("client", "group"),
+    [
+        ("eu customer {}", "20 eu customers"),
+        ("customer of store {}", "20 customers of store"),
+    ],
+)
+def test_a_group_is_called_by_what_its_clients_are(client, group):
+    history = History()
+    for n in range(20):
+        history.add(Op(0, client.format(n), "read", t_call=n, t_ret=n, outcome="ok"))
+    [lane] = Elements(show.timeline(run(history=history)).html).named("li")
+    assert lane.text.startswith(f"{group}: 20 operations")
+
+
+def test_figures_are_as_low_as_reads_since_they_change_nothing():
+    history = History()
+    for n, op in enumerate(("figure", "read", "write")):
+        history.add(Op(0, "monitor", op, t_call=n, t_ret=n + 0.5, outcome="ok"))
+    shown = show.timeline(run(history=history), lanes=["monitor"])
+    tops = re.findall(r'class="lk-ok" d="M[\d.]+ ([\d.]+)h[\d.]+v[\d.]+h', shown.html)
+    assert tops[:3] == ["30", "30", "24"]
 
 
 def test_a_crowd_is_drawn_as_groups():

@@ -38,7 +38,9 @@ def _proof(name: str, states: dict) -> nodes.paragraph:
             words = f"{run} {SYMBOLS[state]} {state}"
             line += [nodes.Text(" "), nodes.inline("", words, classes=[f"lab-{state}"])]
     if halves := states.get("halves"):
-        words = f"half measures ✗ {len(halves)} of {len(halves)} refused"
+        count = len(halves)
+        one = "half measure" if count == 1 else "half measures"
+        words = f"{count} {one} run here ✗ refused"
         line += [nodes.Text(" "), nodes.inline("", words, classes=["lab-violated"])]
     return line
 

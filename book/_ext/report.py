@@ -44,7 +44,8 @@ class Report(SphinxDirective):
 def shown(name: str, case) -> nodes.admonition:
     """The whole report `name`, a Case."""
     choices = f"One of: {', '.join(case.causes)}."
-    right = nodes.paragraph("", "", nodes.strong("", f"{case.right}."))
+    cause = case.right[0].upper() + case.right[1:]
+    right = nodes.paragraph("", "", nodes.strong("", f"{cause}."))
     right += [nodes.Text(" "), *plain(case.why).children]
     others = [f"Not {cause}: {why}" for cause, why in case.ruled_out.items()]
     points = [nodes.list_item("", paragraph(text)) for text in others]
@@ -67,9 +68,11 @@ def box(title: str, content: Sequence[nodes.Node], kind: str) -> nodes.admonitio
 
 
 def view(title: str, text: str) -> list[nodes.Node]:
-    """A view's title, and what it showed as it was."""
+    """A view's title, a command where it has options, and what it showed as it was."""
     body = text.strip("\n")
-    return [paragraph(f"{title}:"), nodes.literal_block(body, body, language="text")]
+    what = nodes.literal if "--" in title else nodes.inline  # or -- becomes a dash
+    head = nodes.paragraph("", "", what("", title), nodes.Text(":"))
+    return [head, nodes.literal_block(body, body, language="text")]
 
 
 def paragraph(text: str) -> nodes.paragraph:

@@ -112,6 +112,8 @@ def other_unit(value: float, wanted: float, within: float, unit: str) -> str:
 
 def with_unit(answer: Any, unit: str) -> str:
     """ "1 read", "2 reads", "99.2 %": an answer and its unit, which agree."""
+    if isinstance(answer, float):
+        answer = float(f"{answer:.6g}")  # without what arithmetic adds
     if not unit or unit == "share":
         return str(answer)
     return f"{answer} {unit}" if unit in UNITS else counted(answer, unit)

@@ -213,7 +213,7 @@ class Campaign:
             self.origin.put(path, held=True)
         with counted(run, self.origin, [path]), Crowd() as crowd:
             for edge, n in places:
-                who = Person(f"{edge.name} {n}")
+                who = Person(f"{edge.name} customer {n}")
                 crowd.send(visit, run, edge, who, path, sent=asked.release)
             for _ in places:
                 if not asked.acquire(timeout=crowd.within):

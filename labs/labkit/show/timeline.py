@@ -16,6 +16,7 @@ from ..checks import counted
 from ..history import READS, Op
 from .shown import Shown, asset, number, styled
 
+LOW = READS | {"figure"}  # operations that change nothing
 LANES = 12  # more clients than that are drawn in groups
 CELLS = 150  # of all lanes with too many operations to draw each; 40 a lane at most
 HEAVIEST = 25_000  # characters of a drawing: what is heavier is drawn as counts
@@ -36,6 +37,7 @@ def timeline(
     run: Any,
     *,
     lanes: Sequence[str] | Callable[[Op], str] | None = None,
+    first: Sequence[str] = (),
     most: int = 200,
     label: str = "",
 ) -> Shown:
@@ -47,6 +49,7 @@ def timeline(
            its lane (`lambda op: op.node`). Else every client, and groups of those of
            one name where there are more than twelve; a single client has a lane for
            each server that answered, and for what no server did
+    first  lanes that stand above the others, in this order; the others follow by name
     most   operations that are drawn one by one; where there are more, busy lanes are
            drawn as counts in equal parts of the time
     label  the heading, which also names the drawing to a screen reader
@@ -54,7 +57,7 @@ def timeline(
     Raises ValueError for a client in `lanes` that did nothing. Times differ from run to
     run, and so does the drawing; its text form does not.
     """
-    scene = _Scene.of(run, lanes)
+    scene = _Scene.of(run, lanes, first)
     title = label or f"What each client saw: {getattr(run, 'title', '') or run.name}"
     told = f"{title}\ntimeline: {scene.summary}"
     if not scene.lanes:
@@ -87,14 +90,16 @@ class _Scene:
     saved: dict[int, int] = field(default_factory=dict)  # newest version, by op_id
 
     @classmethod
-    def of(cls, run: Any, lanes: Any) -> "_Scene":
+    def of(cls, run: Any, lanes: Any, first: Sequence[str]) -> "_Scene":
         ops = run.history.ops()
         broken = frozenset(getattr(run.verdict, "where", None) or ())
         times = [o.t_call for o in ops] + [o.t_ret for o in ops if o.t_ret is not None]
         began, ended = (min(times), max(times)) if times else (0.0, 0.0)
         ended = max(ended, began + 1e-6)
         fault = _within(getattr(run, "fault_at", None), began, ended)
-        return cls(_by_lane(ops, lanes), began, ended, fault, broken, _saved(ops))
+        drawn = _by_lane(ops, lanes)
+        drawn = {name: drawn[name] for name in [n for n in first if n in drawn]} | drawn
+        return cls(drawn, began, ended, fault, broken, _saved(ops))
 
     @property
     def marked(self) -> int:
@@ -217,10 +222,16 @@ def _lane_names(clients: list[str], lanes: Sequence[str] | None) -> dict[str, st
         rest = [name for group in kept[LANES - 1 :] for name in groups.pop(group)]
         groups["other client"] = rest
     return {
-        name: names[0] if len(names) == 1 else counted(len(names), f"{group}s")
+        name: names[0] if len(names) == 1 else counted(len(names), _plural(group))
         for group, names in groups.items()
         for name in names
     }
+
+
+def _plural(group: str) -> str:
+    """ "customer of store" as "customers of store"."""
+    who, of, where = group.partition(" of ")
+    return f"{who}s{of}{where}"
 
 
 def _natural(name: str) -> list[Any]:
@@ -249,7 +260,10 @@ def _drawing(scene: _Scene, most: int, title: str) -> str:
 def _band(scene: _Scene, height: int) -> str:
     lanes = range(0, height, LANE)
     lines = "".join(f"M0 {top + LANE - 2}h{WIDE}" for top in lanes)
-    lines += "".join(f"M{WIDE * n // 4} 0V{height}" for n in (1, 2, 3))
+    # the names of lanes stand above their bars: no line goes through them
+    lines += "".join(
+        f"M{WIDE * n // 4} {top + 17}V{top + BASE}" for n in (1, 2, 3) for top in lanes
+    )
     base = f'<path class="lk-base" d="{lines}"/>'
     if not scene.fault:
         return base
@@ -277,7 +291,7 @@ def _bars(scene: _Scene, ops: list[Op], lane: str) -> Iterator[str]:
         since = scene.x(op.t_call)
         until = scene.x(scene.ended if op.t_ret is None else op.t_ret)
         width = max(until - since, 1.5)
-        top = TOP + 6 if op.op in READS else TOP
+        top = TOP + 6 if op.op in LOW else TOP
         state = scene.state(op)
         shape = _bar(state, since, width, top, BASE - top)
         yield _path(state, shape, _told(op, lane))
@@ -397,7 +411,7 @@ def _legend(scene: _Scene, most: int) -> str:
     bundled = [scene.bundles(ops, most) for ops in scene.lanes.values()]
     if any(bundled):
         parts.append("columns of equal width count operations")
-    if not all(bundled) and len({op.op in READS for op in every}) > 1:
+    if not all(bundled) and len({op.op in LOW for op in every}) > 1:
         parts.append("low bars read, tall bars change something")
     return f'<p class="lk-key">{"; ".join(parts)}.</p>'
 
