@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import book_model
@@ -73,9 +74,21 @@ def test_no_two_groups_or_alerts_carry_the_same_name() -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_lines_of_an_alert_fit_a_page() -> None:
-    lines = [line for block in RULES for line in block.splitlines()]
-    assert not [line for line in lines if len(line) > 102]
+def told(block: str) -> Iterator[str]:
+    """The lines of a block that are words: comments, summaries and runbooks."""
+    key = ""
+    for line in block.splitlines():
+        found = re.match(r"\s*(?:- )?(\w+):(?: |$)", line)
+        key = found[1] if found else key
+        if key in ("summary", "runbook") or line.lstrip().startswith("#"):
+            yield line
+
+
+def test_the_words_of_an_alert_fold_as_code_does() -> None:
+    lines = [line for block in RULES for line in told(block)]
+    assert len(lines) > 79 and not [line for line in lines if len(line) > 75]
+    # an expression may be longer, and is then pushed sideways
+    assert max(len(line) for block in RULES for line in block.splitlines()) <= 102
 
 
 GOOD = """groups:

@@ -73,6 +73,8 @@ def test_a_margin_is_not_narrowed_by_binary_fractions():
     assert answered(number(1.0, within=0.1), 1.1).correct
     assert answered(number(0.3), 0.1 + 0.2).correct
     assert str(answered(number(0.3), 0.1 + 0.2)) == "Correct: 0.3."
+    assert "0.3 is too low" in str(answered(number(1), 0.1 + 0.2))
+    assert str(answered(number(1234567.5), 1234567.5)) == "Correct: 1234567.5."
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from forms import (
 )
 from IPython.core.formatters import DisplayFormatter
 
-from labkit import show
+from labkit import checks, show
 from labkit.exercises import Grade, attempt, exercise, number
 from labkit.show import figures, shown
 
@@ -208,6 +208,27 @@ def test_a_half_measure_says_by_what_it_fails_and_says_it_once():
     assert "guardrail in part." in text
     assert "Holds without it? No, violated: read number 1 was old" in text
     assert text.count("read number 1 was old") == 1
+
+
+def test_what_is_useful_is_told_once():
+    history = an_incident().history
+    enough = checks.at_least(9, "pages read", of="read", where=lambda op: True)(history)
+    card = show.run(run(verdict=verdict("holds"), useful=enough)).html
+    told = enough.examples[0]
+    assert told.startswith("pages read: ") and card.count(told) == 1
+    assert "counted" not in card and "at least 9 are needed." not in card
+    other = verdict("holds", examples=("all of it",), counts={"in_doubt": 3})
+    card = show.run(run(verdict=verdict("holds"), useful=other)).html
+    assert other.definition in card and "3 in doubt" in card
+
+
+def test_words_of_a_table_stand_at_the_left_where_its_style_is_taken_away():
+    cells = Elements(show.table([{"edge": "eu", "hits": 3}]).html).found
+    style = {e.text: e.attrs.get("style") for e in cells if e.tag in ("th", "td")}
+    assert style == {
+        **dict.fromkeys(("edge", "eu"), "text-align:left"),
+        **dict.fromkeys(("hits", "3")),
+    }
 
 
 @every_form

@@ -271,7 +271,12 @@ TOO_WIDE = """() => [...document.querySelectorAll("article table")]
   .map(table => table.innerText.slice(0, 200))"""
 
 
-# Words of a table's cells that stand on two lines; long names of code may.
+# Words of a table's cells that stand on two lines. Those of longer things than so many
+# characters may, inside some elements: code has no spaces, nor has an expression in a
+# lab's ledger.
+ENTRY = ".lk-table td:nth-child(2):last-child"
+LONG = 24
+MAY_BREAK_ON_PAPER = f"code, {ENTRY}"
 BROKEN_WORDS = """([may, from]) => {
   const token = (text, word) => text.data.slice(0, word.index).match(/\\S*$/)[0]
     + text.data.slice(word.index).match(/^\\S*/)[0];
@@ -307,12 +312,6 @@ DRAWN = """() => {
   toggle();
   return found;
 }"""
-
-# Code has no spaces, nor has an expression in a lab's ledger.
-# May: inside these elements, words of what is longer than so many characters.
-ENTRY = ".lk-table td:nth-child(2):last-child"  # of a ledger: expressions have no space
-LONG = 24
-MAY_BREAK_ON_PAPER = f"code, {ENTRY}"
 
 # What paper would not show: what has to be scrolled to, or unfolded, or is dark.
 ON_PAPER = """() => {
@@ -801,7 +800,12 @@ RUNS = {
         "servers": {"PostgreSQL": "18.6"},
         "seconds": 12.3,
         "peak_mb": 210.4,
-        "proofs": {"bound": {"control": "holds", "incident": "violated"}},
+        "proofs": {
+            "bound": {
+                **{"control": "holds", "incident": "violated"},
+                "halves": {"the lock alone": "violated", "no lock": "not useful"},
+            }
+        },
         "facts": {
             "stale": 12345,
             "share": 0.253,
@@ -990,13 +994,25 @@ def test_a_command_in_a_report_can_be_copied(small_book, tmp_path):
     assert "\N{EN DASH}describe" not in page
 
 
+NUMBERS = """
+Of 512 MB, 5 % and :given:`60` s, of :given:`3` sellers and :given:`7` s, not
+``7 ms``.
+
+Of 8 MB
+-------
+
+.. raw:: html
+
+   <pre>9 MB</pre>
+"""
+
+
 def test_a_number_and_its_unit_stand_on_one_line(small_book, tmp_path):
-    small_book(
-        "Of 512 MB, 5 % and :given:`60` s in `2 s` or 3 sellers, as in ``7 ms``."
-    )
+    small_book(NUMBERS)
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     space = "\N{NO-BREAK SPACE}"
-    for words in (f"512{space}MB", f"5{space}%", f"60</span>{space}s", "3 sellers"):
+    figures = (f"60</span>{space}s,", "3</span> sellers", f"7</span>{space}s,")
+    for words in (f"512{space}MB", f"5{space}%", *figures, "Of 8 MB<", "<pre>9 MB<"):
         assert words in page
     assert f"7{space}ms" not in page
 
@@ -1010,6 +1026,12 @@ def test_a_report_that_there_is_not_is_a_warning(small_book):
 def test_a_table_without_a_stored_run_is_a_warning(small_book, directive):
     _, said = small_book(f".. {directive}::", runs={})
     assert f"WARNING: {directive}:" in said
+
+
+def test_a_lab_tells_how_many_half_measures_its_page_tries(small_book, tmp_path):
+    small_book("Text.")
+    page = (tmp_path / "out" / "labs" / "lag.html").read_text("utf-8")
+    assert "half measures tried here: 2 ✗ refused" in page
 
 
 @pytest.mark.parametrize("runs", [None, {}])

@@ -47,10 +47,14 @@ def test_the_lanes_of_a_timeline_can_be_chosen():
 
 
 def test_lanes_can_stand_in_the_order_of_the_story():
+    history = History()
+    for n, op in enumerate(("list", "write", "count", "read")):
+        history.add(Op(0, "shop", op, t_call=n, t_ret=n, outcome="ok"))
     steps = ("write", "rest", "read")
-    shown = show.timeline(an_incident(), lanes=lambda op: op.op, first=steps)
-    lanes = Elements(shown.html).named("li")
-    assert [e.text.split(":")[0] for e in lanes] == ["write", "read"]
+    one = run(history=history)
+    shown = show.timeline(one, lanes=lambda op: op.op, first=steps)
+    lanes = [e.text.split(":")[0] for e in Elements(shown.html).named("li")]
+    assert lanes == ["write", "read", "count", "list"]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +87,14 @@ def test_a_group_is_called_by_what_its_clients_are(client, group):
         history.add(Op(0, client.format(n), "read", t_call=n, t_ret=n, outcome="ok"))
     [lane] = Elements(show.timeline(run(history=history)).html).named("li")
     assert lane.text.startswith(f"{group}: 20 operations")
+
+
+def test_no_line_goes_through_the_names_of_lanes():
+    [base] = re.findall(r'class="lk-base" d="(.*?)"', show.timeline(an_incident()).html)
+    uprights = re.findall(r"M\d+ (\d+)V(\d+)", base)
+    assert len(uprights) == 3 * 3  # a quarter, half and three quarters of each lane
+    assert {int(top) % 46 for top, _ in uprights} == {17}
+    assert {int(end) - int(top) for top, end in uprights} == {25}
 
 
 def test_figures_are_as_low_as_reads_since_they_change_nothing():

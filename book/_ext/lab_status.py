@@ -38,9 +38,7 @@ def _proof(name: str, states: dict) -> nodes.paragraph:
             words = f"{run} {SYMBOLS[state]} {state}"
             line += [nodes.Text(" "), nodes.inline("", words, classes=[f"lab-{state}"])]
     if halves := states.get("halves"):
-        count = len(halves)
-        one = "half measure" if count == 1 else "half measures"
-        words = f"{count} {one} run here ✗ refused"
+        words = f"half measures tried here: {len(halves)} ✗ refused"
         line += [nodes.Text(" "), nodes.inline("", words, classes=["lab-violated"])]
     return line
 

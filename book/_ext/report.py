@@ -70,8 +70,9 @@ def box(title: str, content: Sequence[nodes.Node], kind: str) -> nodes.admonitio
 def view(title: str, text: str) -> list[nodes.Node]:
     """A view's title, a command where it has options, and what it showed as it was."""
     body = text.strip("\n")
-    what = nodes.literal if "--" in title else nodes.inline  # or -- becomes a dash
-    head = nodes.paragraph("", "", what("", title), nodes.Text(":"))
+    command, comma, more = title.partition(", ")
+    what = nodes.literal if "--" in command else nodes.inline  # or -- becomes a dash
+    head = nodes.paragraph("", "", what("", command), nodes.Text(f"{comma}{more}:"))
     return [head, nodes.literal_block(body, body, language="text")]
 
 

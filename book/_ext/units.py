@@ -5,18 +5,28 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 
-UNIT = r"(?:%|(?:ms|s|min|h|kB|KB|MB|GB|TB|kbit|Mbit)\b)"
+UNIT = r"(?:%|(?:ms|s|min|h|km|[kKMGT]B|[KMGT]iB|[kM]bit)\b)"
 WITHIN = re.compile(rf"(?<=\d) (?={UNIT})")
-AFTER_A_FIGURE = re.compile(rf"^ (?={UNIT})")  # one that a role has put before it
-AS_IT_IS = (nodes.literal, nodes.literal_block, nodes.raw, nodes.comment, nodes.title)
+AFTER_A_FIGURE = re.compile(rf"^ (?={UNIT})")
+FIGURES = {"measured", "given"}  # of the roles that put a number before its unit
+AS_IT_IS = (
+    *(nodes.literal, nodes.literal_block, nodes.doctest_block, nodes.raw),
+    *(nodes.comment, nodes.math, nodes.math_block, nodes.title),
+)
 
 
 def keep_together(app: Sphinx, doctree: nodes.document) -> None:
     """Join figures and units in the prose of a page."""
     for text in list(doctree.findall(nodes.Text)):
-        words = joined(text.astext(), figure_before(text))
+        place = where(text)
+        words = joined(text.astext(), after_figure(text.parent, place))
         if words != text.astext() and not verbatim(text):
-            text.parent.replace(text, nodes.Text(words))
+            text.parent[place] = nodes.Text(words)
+
+
+def where(text: nodes.Text) -> int:
+    """Its place in its parent. Texts of the same words are equal, so not by index."""
+    return next(n for n, node in enumerate(text.parent.children) if node is text)
 
 
 def joined(words: str, after_figure: bool = False) -> str:
@@ -24,10 +34,9 @@ def joined(words: str, after_figure: bool = False) -> str:
     return AFTER_A_FIGURE.sub("\N{NO-BREAK SPACE}", words) if after_figure else words
 
 
-def figure_before(text: nodes.Text) -> bool:
-    """Whether the words before this text, in the same paragraph, end in a digit."""
-    place = text.parent.index(text)
-    return place > 0 and text.parent[place - 1].astext()[-1:].isdigit()
+def after_figure(parent: nodes.Element, place: int) -> bool:
+    before = parent[place - 1] if place else None
+    return isinstance(before, nodes.inline) and bool(FIGURES & {*before["classes"]})
 
 
 def verbatim(text: nodes.Node) -> bool:

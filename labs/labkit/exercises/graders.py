@@ -57,13 +57,14 @@ def number(
         wanted = value_of(expected, given)
         if (value := as_number(answer)) is None:
             return unfit(no_number(answer))
+        told = rid_of_noise(answer)
         if is_close(value, wanted, within):
             margin = f" (give or take {within})" if within else ""
-            return graded(True, f"{with_unit(answer, unit)}{margin}.")
+            return graded(True, f"{with_unit(told, unit)}{margin}.")
         if other := other_unit(value, wanted, within, unit):
-            return unfit(f"{answer} looks like {other}: {UNITS[unit][0]} is wanted.")
+            return unfit(f"{told} looks like {other}: {UNITS[unit][0]} is wanted.")
         side = "low" if value < wanted else "high"
-        return graded(False, f"{answer} is too {side}.")
+        return graded(False, f"{told} is too {side}.")
 
     return grader
 
@@ -89,6 +90,11 @@ def as_number(answer: Any) -> float | None:
     return None if isnan(value) else value
 
 
+def rid_of_noise(answer: Any) -> Any:
+    """A number as its giver thinks of it, without what arithmetic adds: 0.3."""
+    return float(f"{answer:.12g}") if isinstance(answer, float) else answer
+
+
 def no_number(answer: Any) -> str:
     text = f"a number is wanted, and {described(answer)} is none"
     if isinstance(answer, str):
@@ -112,8 +118,6 @@ def other_unit(value: float, wanted: float, within: float, unit: str) -> str:
 
 def with_unit(answer: Any, unit: str) -> str:
     """ "1 read", "2 reads", "99.2 %": an answer and its unit, which agree."""
-    if isinstance(answer, float):
-        answer = float(f"{answer:.6g}")  # without what arithmetic adds
     if not unit or unit == "share":
         return str(answer)
     return f"{answer} {unit}" if unit in UNITS else counted(answer, unit)

@@ -232,8 +232,8 @@ class Copies(Topics):
             self.nodes[broker].start()
 
     def missed(self, broker: int) -> None:
-        """Wait until those that run know that this one leads no more: nobody does, or,
-        where a replica that is not in sync may, one that is there."""
+        """Wait until the brokers that run know that this one leads no more. Where the
+        topic lets a replica lead that is not in sync, wait until one does."""
 
         def known() -> bool:
             gone = {broker, -1} if self._anybody else {broker}
@@ -363,8 +363,8 @@ def _one_by_one(copies: Copies, brokers: tuple[int, ...], crash: bool) -> faults
     def lose_the_last() -> None:
         copies.nodes[last].kill()
         gone.append(last)
-        copies.come_back(first[0])
-        # whether the others find a leader shall not hang on how quickly they start
+        copies.come_back(*first[:1])
+        # who leads then shall not hang on how quickly the others start
         copies.missed(last)
         copies.come_back(*first[1:])
         copies.seen["elected by hand"] = copies.elect()

@@ -78,7 +78,10 @@ def _verdict(
     examples = [e for e in verdict.examples[:MOST_EXAMPLES] if str(e) not in told]
     seen = "".join(f"<li>{escape(str(e))}</li>" for e in examples)
     listed = f'<ul class="lk-seen">{seen}</ul>' if seen else ""
-    return head + listed + _small(verdict)
+    # the example of a bound says it all: how much there is, and how much is needed
+    bound = set(verdict.counts or ()) == {"counted"}
+    told_all = words is USEFUL and bound and verdict.examples
+    return head + listed + ("" if told_all else _small(verdict))
 
 
 def _counts(verdict: Any) -> str:
@@ -92,7 +95,8 @@ def _counts(verdict: Any) -> str:
 
 
 def _small(verdict: Any) -> str:
-    further = ", ".join(f"{number(v)} {k}" for k, v in (verdict.counts or {}).items())
+    counts = (verdict.counts or {}).items()
+    further = ", ".join(f"{number(v)} {k.replace('_', ' ')}" for k, v in counts)
     parts = [escape(part) for part in (verdict.definition, further) if part]
     return f'<p class="lk-small">{"<br>".join(parts)}</p>' if parts else ""
 

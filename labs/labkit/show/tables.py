@@ -57,7 +57,8 @@ def _row(row: Mapping[str, Any], columns: list[str], numeric: set[str]) -> str:
 def _cell(tag: str, value: Any, right: bool, more: str = "") -> str:
     if value == "":
         tag, more = "td", ""
-    align = ' class="lk-n"' if right else ""
+    # Jupyter sets all cells to the right, and keeps this where it strips style sheets
+    align = ' class="lk-n"' if right else ' style="text-align:left"'
     return f"<{tag}{more}{align}>{text(value)}</{tag}>"
 
 

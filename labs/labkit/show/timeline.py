@@ -49,7 +49,8 @@ def timeline(
            its lane (`lambda op: op.node`). Else every client, and groups of those of
            one name where there are more than twelve; a single client has a lane for
            each server that answered, and for what no server did
-    first  lanes that stand above the others, in this order; the others follow by name
+    first  names of lanes that stand above the others, in this order; who did nothing
+           has no lane
     most   operations that are drawn one by one; where there are more, busy lanes are
            drawn as counts in equal parts of the time
     label  the heading, which also names the drawing to a screen reader
@@ -98,7 +99,7 @@ class _Scene:
         ended = max(ended, began + 1e-6)
         fault = _within(getattr(run, "fault_at", None), began, ended)
         drawn = _by_lane(ops, lanes)
-        drawn = {name: drawn[name] for name in [n for n in first if n in drawn]} | drawn
+        drawn = {name: drawn[name] for name in first if name in drawn} | drawn
         return cls(drawn, began, ended, fault, broken, _saved(ops))
 
     @property
