@@ -1033,7 +1033,7 @@ def test_a_table_without_a_stored_run_is_a_warning(small_book, directive):
 def test_a_lab_tells_how_many_half_measures_its_page_tries(small_book, tmp_path):
     small_book("Text.")
     page = (tmp_path / "out" / "labs" / "lag.html").read_text("utf-8")
-    assert "half measures tried here: 2 ✗ refused" in page
+    assert "half measures tried in this run: 2 ✗ refused" in page
 
 
 @pytest.mark.parametrize("runs", [None, {}])

@@ -38,7 +38,7 @@ def _proof(name: str, states: dict) -> nodes.paragraph:
             words = f"{run} {SYMBOLS[state]} {state}"
             line += [nodes.Text(" "), nodes.inline("", words, classes=[f"lab-{state}"])]
     if halves := states.get("halves"):
-        words = f"half measures tried here: {len(halves)} ✗ refused"
+        words = f"half measures tried in this run: {len(halves)} ✗ refused"
         line += [nodes.Text(" "), nodes.inline("", words, classes=["lab-violated"])]
     return line
 
