@@ -319,7 +319,7 @@ ON_PAPER = """() => {
     && getComputedStyle(e).overflowX !== "visible";
   const folded = e => !e.checkVisibility({contentVisibilityAuto: true,
     visibilityProperty: true});
-  const within = "article :is(details > :not(summary, script, style), .admonition > *)";
+  const within = "article :is(details, .admonition) > :not(summary, script, style)";
   const dark = e => getComputedStyle(e).backgroundColor.match(/\\d+/g).slice(0, 3)
     .every(part => part < 128) && !getComputedStyle(e).backgroundColor.endsWith(" 0)");
   const told = (what, all, is) => [...all].filter(is)
